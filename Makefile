@@ -1,0 +1,37 @@
+# Set-up and the main jobs. `make demo` and `make test` create what they need.
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+READY := $(VENV)/.ready
+
+.PHONY: demo test check build clean
+
+demo: $(READY)  ## the main job on the built-in pictures
+	$(BIN)/ftkit compare --out demo
+
+test: $(READY)  ## every check and test
+	$(MAKE) check
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## format, lint, types, import order
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+build: $(READY)  ## the wheel, in dist/
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist demo
+
+# The tested versions; pyproject.toml holds the ranges that should work.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/python -c "import pathlib; pathlib.Path('$(READY)').touch()"
