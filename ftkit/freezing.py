@@ -1,0 +1,197 @@
+"""Which layers learn, how batch norm behaves, and the audit that shows what really moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ftkit.architecture import Architecture, Layer
+from ftkit.errors import FtkitError, unknown_name
+
+BatchNormPolicy = Literal["inference", "statistics", "train"]
+POLICIES: tuple[str, ...] = get_args(BatchNormPolicy)
+
+
+@dataclass(frozen=True)
+class FreezePlan:
+    """What is frozen, as data.
+
+    The batch-norm policies, from still to moving:
+
+    - ``"inference"``: normalise with the running statistics, which stay as they are.
+    - ``"statistics"``: normalise with each batch's own statistics; the running ones move, scale
+      and shift do not learn. This is what ``requires_grad=False`` alone does in PyTorch.
+    - ``"train"``: the same, and scale and shift learn.
+
+    Under ``"inference"`` the scale and shift learn where the layer is not frozen.
+
+    Attributes:
+        frozen: Names of blocks (``"stem"``, ``"layer1"``) or of layers in torchvision's dotted
+            names (``"conv1"``, ``"layer4.1"``); a name stands for everything below it.
+        batch_norm: Policy of the batch-norm layers that are not frozen.
+        frozen_batch_norm: Policy of those that are.
+    """
+
+    frozen: tuple[str, ...] = ()
+    batch_norm: BatchNormPolicy = "inference"
+    frozen_batch_norm: BatchNormPolicy = "inference"
+
+    def __post_init__(self) -> None:
+        for policy in (self.batch_norm, self.frozen_batch_norm):
+            if policy not in POLICIES:
+                raise unknown_name("batch-norm policy", policy, POLICIES)
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """What one layer does while a plan holds.
+
+    Attributes:
+        layer: The layer.
+        learns: Whether its weights are trained.
+        batch_norm: Its policy; None if it is no batch-norm layer.
+    """
+
+    layer: Layer
+    learns: bool
+    batch_norm: BatchNormPolicy | None
+
+    @property
+    def moving_statistics(self) -> bool:
+        """Whether running statistics are updated."""
+        return self.batch_norm in ("statistics", "train")
+
+
+def frozen_at_depth(architecture: Architecture, depth: int) -> tuple[str, ...]:
+    """The first ``depth`` blocks: 0 is full fine-tuning, all of them is feature extraction.
+
+    Raises:
+        FtkitError: If the backbone has fewer blocks.
+    """
+    blocks = architecture.blocks
+    if not 0 <= depth <= len(blocks):
+        raise FtkitError(
+            f"The freeze depth must lie between 0 (nothing frozen) and {len(blocks)} "
+            f"(all of {', '.join(blocks)}); got {depth}."
+        )
+    return blocks[:depth]
+
+
+def frozen_but_last_layers(architecture: Architecture, count: int) -> tuple[str, ...]:
+    """All layers of the backbone but the last ``count`` that hold weights.
+
+    Convolutions and batch norms count; activations, additions and pooling hold nothing and do
+    not, so Keras's ``base.layers[-10:]`` names fewer weights than ``count=10`` does here.
+
+    Raises:
+        FtkitError: If the backbone has fewer layers.
+    """
+    names = [item.name for item in architecture.layers if item.block != architecture.head_block]
+    if not 0 <= count <= len(names):
+        raise FtkitError(
+            f"The number of last layers to train must lie between 0 and {len(names)}; got {count}."
+        )
+    return tuple(names[: len(names) - count])
+
+
+def resolve(plan: FreezePlan, architecture: Architecture) -> tuple[LayerState, ...]:
+    """What each layer does under a plan, in the order of the forward pass.
+
+    Raises:
+        FtkitError: If the plan names no block or layer of the network, or leaves nothing to learn.
+    """
+    for name in plan.frozen:
+        if not any(_covers(name, layer) for layer in architecture.layers):
+            known = [*architecture.blocks, architecture.head_block]
+            raise unknown_name("block or layer", name, known)
+    states = []
+    for layer in architecture.layers:
+        frozen = any(_covers(name, layer) for name in plan.frozen)
+        if layer.kind == "batch_norm":
+            policy = plan.frozen_batch_norm if frozen else plan.batch_norm
+            learns = policy == "train" or (policy == "inference" and not frozen)
+            states.append(LayerState(layer, learns, policy))
+        else:
+            states.append(LayerState(layer, not frozen, None))
+    if not any(state.learns for state in states):
+        raise FtkitError("The freeze plan leaves nothing to learn. Take the head out of it.")
+    return tuple(states)
+
+
+def frozen_depth(plan: FreezePlan, architecture: Architecture) -> int:
+    """How many blocks from the input on are frozen whole."""
+    states = resolve(plan, architecture)
+    for depth, block in enumerate(architecture.blocks):
+        if any(state.learns for state in states if state.layer.block == block):
+            return depth
+    return len(architecture.blocks)
+
+
+def trainable_parameters(states: tuple[LayerState, ...]) -> int:
+    """How many weights learn."""
+    return sum(state.layer.parameters for state in states if state.learns)
+
+
+def audit(
+    states: tuple[LayerState, ...],
+    before: Mapping[str, NDArray[Any]],
+    after: Mapping[str, NDArray[Any]],
+    groups: list[dict[str, Any]],
+    modes: Mapping[str, str],
+) -> dict[str, Any]:
+    """What a phase was asked to train, and what it really moved.
+
+    Args:
+        states: What each layer should have done.
+        before: Every tensor before the phase.
+        after: Every tensor after it.
+        groups: The optimiser's groups, as the framework reports them.
+        modes: The mode that each batch-norm layer was in, as the framework reports it.
+
+    Returns:
+        ``holds`` (no frozen tensor moved and no statistic that had to stay), the counts, and per
+        block its parameters, batch-norm modes, and the tensors that moved and that stayed
+        bit-equal.
+    """
+    blocks: dict[str, dict[str, Any]] = {}
+    strayed = []
+    for state in states:
+        layer = state.layer
+        row = blocks.setdefault(
+            layer.block,
+            {
+                "parameters": 0,
+                "trainable_parameters": 0,
+                "batch_norm": [],
+                "moved": [],
+                "unchanged": [],
+            },
+        )
+        row["parameters"] += layer.parameters
+        row["trainable_parameters"] += layer.parameters if state.learns else 0
+        if layer.name in modes and modes[layer.name] not in row["batch_norm"]:
+            row["batch_norm"].append(modes[layer.name])
+        for key in layer.shapes:
+            name = f"{layer.name}.{key}"
+            moved = not np.array_equal(before[name], after[name], equal_nan=True)
+            row["moved" if moved else "unchanged"].append(name)
+            may_move = state.moving_statistics if key.startswith("running") else state.learns
+            if moved and not may_move:
+                strayed.append(name)
+    return {
+        "holds": not strayed,
+        "strayed": strayed,
+        "trainable_parameters": trainable_parameters(states),
+        "total_parameters": sum(state.layer.parameters for state in states),
+        "blocks": blocks,
+        "optimizer_groups": groups,
+    }
+
+
+def _covers(name: str, layer: Layer) -> bool:
+    """Whether a name in a plan means this layer."""
+    return name == layer.block or layer.name == name or layer.name.startswith(f"{name}.")
