@@ -1,0 +1,1 @@
+"""Which networks there are, and the weights that they start from."""

@@ -1,0 +1,168 @@
+"""The numbers that a network starts from, as NumPy arrays in torchvision's names."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from ftkit.architecture import Architecture, Layer
+from ftkit.backbones.catalogue import BACKBONES, backbone
+from ftkit.errors import FtkitError
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+def initial_tensors(
+    architecture: Architecture, name: str, weights: str, seed: int, glorot_head: bool = False
+) -> Tensors:
+    """Every tensor of a network before its first step, float32.
+
+    The head is always new; the same seed gives the same head whatever the backbone's weights.
+
+    Args:
+        architecture: The network.
+        name: Its backbone's name.
+        weights: ``"bundled"``, ``"random"`` or the path of a ``.safetensors`` file.
+        seed: Decides what is random.
+        glorot_head: Draw the head as Keras does instead of as PyTorch does.
+
+    Raises:
+        FtkitError: If no weights are bundled, or the file is missing, damaged or of another
+            network.
+    """
+    tensors: Tensors = {}
+    for layer in architecture.layers:
+        keras_like = glorot_head and layer.block == architecture.head_block
+        tensors.update(_random_layer(layer, seed, keras_like))
+    if weights == "random":
+        return tensors
+    given = _read(_find(name, weights))
+    wanted = {
+        f"{layer.name}.{key}": shape
+        for layer in architecture.layers
+        if layer.block != architecture.head_block
+        for key, shape in layer.shapes.items()
+    }
+    _check(given, wanted, architecture, name, weights)
+    tensors.update({key: given[key].astype(np.float32) for key in wanted})
+    return tensors
+
+
+def move_by_one_unit(tensors: Mapping[str, NDArray[np.float32]]) -> Tensors:
+    """Every weight moved up by one unit in the last place; running statistics as they are."""
+    return {
+        name: value if ".running_" in name else np.nextafter(value, np.float32(np.inf))
+        for name, value in tensors.items()
+    }
+
+
+def _random_layer(layer: Layer, seed: int, keras_like: bool) -> Tensors:
+    """A layer's tensors as torchvision's ResNet and PyTorch's ``Linear`` draw them.
+
+    Convolutions: normal with variance 2 / (out × height × width) (He et al. 2015,
+    arXiv:1502.01852, by fan-out). Batch norm: 1 and 0. Linear: uniform within 1/sqrt(in), the
+    bias too; as Keras does it, Glorot uniform within sqrt(6 / (in + out)) and a bias of zero.
+    """
+    shapes = layer.shapes
+    rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
+    if layer.kind == "conv":
+        out, _, height, width = shapes["weight"]
+        std = math.sqrt(2 / (out * height * width))
+        drawn = {"weight": rng.normal(0, std, shapes["weight"])}
+    elif layer.kind == "batch_norm":
+        drawn = {
+            key: np.ones(shape) if key in ("weight", "running_var") else np.zeros(shape)
+            for key, shape in shapes.items()
+        }
+    else:
+        out, into = shapes["weight"]
+        bound = math.sqrt(6 / (into + out)) if keras_like else 1 / math.sqrt(into)
+        drawn = {
+            "weight": rng.uniform(-bound, bound, shapes["weight"]),
+            "bias": np.zeros(out) if keras_like else rng.uniform(-bound, bound, out),
+        }
+    return {f"{layer.name}.{key}": value.astype(np.float32) for key, value in drawn.items()}
+
+
+def _find(name: str, weights: str) -> Path:
+    if weights == "bundled":
+        if not backbone(name).bundled:
+            having = ", ".join(item.name for item in BACKBONES.values() if item.bundled)
+            raise FtkitError(
+                f"No weights for {name} come with ftkit; they do for {having}. "
+                "Use --weights random, --weights FILE, or another backbone."
+            )
+        with as_file(files("ftkit.backbones") / "bundled" / f"{name}.safetensors") as path:
+            return path
+    path = Path(weights).expanduser()
+    if path.suffix != ".safetensors":
+        raise FtkitError(
+            f"Expected weights to be 'bundled', 'random' or a .safetensors file; got {weights!r}."
+        )
+    if not path.is_file():
+        raise FtkitError(f"There is no weights file at {path}. Check the path.")
+    return path
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FtkitError(
+            f"{path} is no readable safetensors file: {error}. It may be damaged or cut off; "
+            "copy or export it again. Half, single and double precision can be read."
+        ) from error
+
+
+def _check(
+    given: Mapping[str, NDArray[Any]],
+    wanted: Mapping[str, tuple[int, ...]],
+    architecture: Architecture,
+    name: str,
+    weights: str,
+) -> None:
+    """Names, shapes and values; the head and PyTorch's batch counters may be there or not."""
+    missing = [key for key in wanted if key not in given]
+    unexpected = [
+        key
+        for key in given
+        if key not in wanted
+        and not key.startswith("fc.")
+        and not key.endswith(".num_batches_tracked")
+    ]
+    wrong = [
+        f"{key} is {given[key].shape}, expected {shape}"
+        for key, shape in wanted.items()
+        if key in given and given[key].shape != shape
+    ]
+    broken = [
+        key
+        for key in wanted
+        if key in given and not wrong and not np.isfinite(given[key].astype(np.float32)).all()
+    ]
+    faults = (
+        ("missing", missing),
+        ("unexpected", unexpected),
+        ("of the wrong shape", wrong),
+        ("not finite", broken),
+    )
+    listed = [f"{what}: {_some(names)}" for what, names in faults if names]
+    if listed:
+        raise FtkitError(
+            f"The weights in {weights} do not fit {name}. " + "; ".join(listed) + ". "
+            "Names and shapes must be those of torchvision's ResNet."
+        )
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
