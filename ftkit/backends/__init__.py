@@ -1,0 +1,1 @@
+"""The frameworks, each behind the same functions."""

@@ -1,0 +1,30 @@
+"""The PyTorch backend: the functions of :mod:`ftkit.backends.protocol`."""
+
+from ftkit.backends.pytorch.backbones import Network, build, export, load
+from ftkit.backends.pytorch.devices import device_memory_mb, devices, pick_device, versions
+from ftkit.backends.pytorch.features import features
+from ftkit.backends.pytorch.freezing import apply_freeze, batch_norm_modes
+from ftkit.backends.pytorch.optimizers import make_optimizer, optimizer_groups, set_rate
+from ftkit.backends.pytorch.prediction import evaluate, predict
+from ftkit.backends.pytorch.training import make_step, train
+
+__all__ = [
+    "Network",
+    "apply_freeze",
+    "batch_norm_modes",
+    "build",
+    "device_memory_mb",
+    "devices",
+    "evaluate",
+    "export",
+    "features",
+    "load",
+    "make_optimizer",
+    "make_step",
+    "optimizer_groups",
+    "pick_device",
+    "predict",
+    "set_rate",
+    "train",
+    "versions",
+]

@@ -1,0 +1,40 @@
+"""What a PyTorch network computes on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ftkit.backends.pytorch.backbones import Network
+from ftkit.data.batches import evaluation_batches
+
+
+@torch.no_grad()
+def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray[Any]:
+    """The activations behind a block, in inference mode.
+
+    Args:
+        network: The network.
+        images: uint8, shape ``(n, height, width, 3)``, RGB.
+        block: A block's name; the stem's activations are those behind its pooling.
+
+    Returns:
+        Shape ``(n, height, width, channels)`` at that block, in the network's type.
+    """
+    network.model.eval()
+    found: list[NDArray[Any]] = []
+
+    def keep(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        found.append(output.permute(0, 2, 3, 1).cpu().numpy())
+
+    module = network.model.get_submodule("maxpool" if block == "stem" else block)
+    hook = module.register_forward_hook(keep)
+    try:
+        for batch in evaluation_batches(images):
+            network.model(network.preprocess(batch))
+    finally:
+        hook.remove()
+    return np.concatenate(found)

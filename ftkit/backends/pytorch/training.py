@@ -1,0 +1,107 @@
+"""Training in PyTorch, written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import optim
+
+from ftkit.backends.pytorch.backbones import Network, SharedDropout, export
+from ftkit.backends.pytorch.devices import device_memory_mb, versions
+from ftkit.backends.pytorch.freezing import apply_freeze, batch_norm_modes
+from ftkit.backends.pytorch.optimizers import make_optimizer, optimizer_groups, set_rate
+from ftkit.backends.pytorch.prediction import evaluate
+from ftkit.backends.recording import Recorder
+from ftkit.data.batches import Batch, epoch_batches
+from ftkit.data.dataset import Dataset
+from ftkit.freezing import resolve
+from ftkit.history import Event
+from ftkit.recipe import Phase, Recipe
+
+
+def make_step(
+    network: Network, optimizer: optim.Optimizer, recipe: Recipe
+) -> Callable[[Batch], tuple[float, int]]:
+    """One training step: forward, loss, backward, update.
+
+    Returns:
+        A function from a batch to its mean loss and how many of it were classified rightly, both
+        before the update.
+    """
+    model = network.model
+    dropouts = [module for module in model.modules() if isinstance(module, SharedDropout)]
+
+    def step(batch: Batch) -> tuple[float, int]:
+        images = network.preprocess(batch.images)
+        labels = torch.from_numpy(batch.labels).to(network.device)
+        if "dropout" not in recipe.differences:
+            for dropout in dropouts:
+                dropout.keep = torch.from_numpy(batch.keep).to(images)
+        optimizer.zero_grad()
+        logits = model(images)
+        loss = torch.nn.functional.cross_entropy(
+            logits, labels, label_smoothing=recipe.label_smoothing
+        )
+        loss.backward()
+        optimizer.step()
+        correct = (logits.argmax(1) == labels).sum()
+        return loss.item(), int(correct.item())
+
+    return step
+
+
+def train(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    phases: tuple[Phase, ...],
+    should_stop: Callable[[], bool],
+) -> Iterator[Event]:
+    """Trains a network phase by phase and tells what happens.
+
+    Args:
+        network: The network; it is changed.
+        dataset: The pictures.
+        recipe: Batches, optimiser, loss.
+        phases: What to train, in order.
+        should_stop: Asked before each step; True ends the run there.
+
+    Yields:
+        The run's events, the last one a ``RunEnd``.
+    """
+    units = network.architecture.dropout_units
+    probabilities = np.zeros((0, network.architecture.classes))
+    with Recorder(network.architecture, dataset, recipe) as recorder:
+        for phase in phases:
+            if "frozen-batch-norm" in recipe.differences:
+                phase = replace(phase, freeze=replace(phase.freeze, frozen_batch_norm="statistics"))
+            states = resolve(phase.freeze, network.architecture)
+            apply_freeze(network, states)
+            modes = batch_norm_modes(network)
+            before = export(network)
+            optimizer = make_optimizer(network, states, recipe, phase)
+            step = make_step(network, optimizer, recipe)
+            yield recorder.start_phase(phase, states)
+            for rates in recorder.rates(phase):
+                apply_freeze(network, states)
+                batches = epoch_batches(dataset.train, recipe, recorder.epoch, units)
+                for batch, lr in zip(batches, rates):
+                    if should_stop():
+                        break
+                    recorder.start_step()
+                    set_rate(optimizer, float(lr))
+                    loss, correct = step(batch)
+                    yield recorder.step(batch, loss, correct, float(lr))
+                if should_stop():
+                    break
+                val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
+                yield recorder.end_epoch(val_loss, val_accuracy)
+            groups = optimizer_groups(optimizer)
+            yield recorder.end_phase(states, before, export(network), groups, modes)
+            if should_stop():
+                break
+        memory = device_memory_mb(network.device)
+        yield recorder.end_run(should_stop(), probabilities, network.device, memory, versions())

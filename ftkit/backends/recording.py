@@ -1,0 +1,159 @@
+"""Turns what a training loop knows into events, the same way for every backend."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from ftkit.architecture import Architecture
+from ftkit.data.batches import Batch, steps_per_epoch
+from ftkit.data.dataset import Dataset
+from ftkit.freezing import LayerState, audit, frozen_depth, trainable_parameters
+from ftkit.history import Epoch, PhaseEnd, PhaseStart, RunEnd, Step
+from ftkit.recipe import Phase, Recipe
+
+MEBIBYTE = 2**20
+SAMPLE_SECONDS = 0.02
+
+
+class PeakMemory:
+    """The largest resident memory of this process while it is watched, in MiB."""
+
+    def __init__(self) -> None:
+        self.mebibytes = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        while True:
+            self.mebibytes = max(self.mebibytes, process.memory_info().rss / MEBIBYTE)
+            if self._stop.wait(SAMPLE_SECONDS):
+                return
+
+    def stop(self) -> None:
+        """Ends the watch."""
+        self._stop.set()
+        self._thread.join()
+
+
+class Recorder:
+    """Counts steps and epochs, keeps the running means and the clock, and makes the events."""
+
+    def __init__(self, architecture: Architecture, dataset: Dataset, recipe: Recipe) -> None:
+        self.architecture = architecture
+        self.steps_per_epoch = steps_per_epoch(len(dataset.train), recipe.batch_size)
+        self.phase = -1
+        self.epoch = 0
+        self.step_count = 0
+        self._memory = PeakMemory()
+        self._start_epoch()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._memory.stop()
+
+    def start_phase(self, phase: Phase, states: tuple[LayerState, ...]) -> PhaseStart:
+        """The event that opens a phase."""
+        self.phase += 1
+        self._start_epoch()
+        return PhaseStart(
+            phase=self.phase,
+            frozen=phase.freeze.frozen,
+            freeze_depth=frozen_depth(phase.freeze, self.architecture),
+            trainable_parameters=trainable_parameters(states),
+            total_parameters=self.architecture.parameters,
+            epochs=phase.epochs,
+            steps=phase.epochs * self.steps_per_epoch,
+        )
+
+    def rates(self, phase: Phase) -> NDArray[np.float64]:
+        """The learning rates of the phase, shape ``(epochs, steps per epoch)``."""
+        rates = phase.rates(phase.epochs * self.steps_per_epoch)
+        return rates.reshape(phase.epochs, self.steps_per_epoch)
+
+    def start_step(self) -> None:
+        """Starts the step's clock."""
+        self._step_started = time.perf_counter()
+
+    def step(self, batch: Batch, loss: float, correct: int, lr: float) -> Step:
+        """The event of a step that is done."""
+        pictures = len(batch.labels)
+        self._losses += loss * pictures
+        self._correct += correct
+        self._pictures += pictures
+        self.step_count += 1
+        return Step(
+            phase=self.phase,
+            epoch=self.epoch,
+            step=self.step_count - 1,
+            loss=loss,
+            correct=correct,
+            pictures=pictures,
+            lr=lr,
+            seconds=time.perf_counter() - self._step_started,
+        )
+
+    def end_epoch(self, val_loss: float, val_accuracy: float) -> Epoch:
+        """The event that closes an epoch, after its evaluation."""
+        event = Epoch(
+            phase=self.phase,
+            epoch=self.epoch,
+            train_loss=self._losses / self._pictures,
+            train_accuracy=self._correct / self._pictures,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            seconds=time.perf_counter() - self._epoch_started,
+        )
+        self.epoch += 1
+        self._start_epoch()
+        return event
+
+    def end_phase(
+        self,
+        states: tuple[LayerState, ...],
+        before: Mapping[str, NDArray[Any]],
+        after: Mapping[str, NDArray[Any]],
+        groups: list[dict[str, Any]],
+        modes: Mapping[str, str],
+    ) -> PhaseEnd:
+        """The event that closes a phase, with its audit."""
+        return PhaseEnd(self.phase, audit(states, before, after, groups, modes))
+
+    def end_run(
+        self,
+        stopped: bool,
+        probabilities: NDArray[np.float64],
+        device: str,
+        device_memory_mb: float | None,
+        versions: dict[str, str],
+    ) -> RunEnd:
+        """The event that closes the run."""
+        return RunEnd(
+            stopped=stopped,
+            val_probabilities=probabilities.tolist(),
+            peak_memory_mb=device_memory_mb or self._memory.mebibytes,
+            device=device,
+            versions=versions,
+        )
+
+    def _start_epoch(self) -> None:
+        self._losses = 0.0
+        self._correct = 0
+        self._pictures = 0
+        self._epoch_started = time.perf_counter()

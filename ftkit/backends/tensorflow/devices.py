@@ -1,0 +1,58 @@
+"""What TensorFlow can run on, and how it is made to compute there as PyTorch does."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftkit.errors import FtkitError
+
+MEBIBYTE = 2**20
+
+
+def devices() -> tuple[str, ...]:
+    """What there is: ``"cpu"``, and ``"gpu"`` if TensorFlow sees one."""
+    return ("cpu", "gpu") if tf.config.list_physical_devices("GPU") else ("cpu",)
+
+
+def pick_device(device: str) -> str:
+    """TensorFlow's own name of the device that a recipe asks for.
+
+    On a GPU, TF32 is turned off: matched runs compute in the precision that they say. Memory is
+    taken as it is needed, not all at once.
+
+    Args:
+        device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
+
+    Raises:
+        FtkitError: If a GPU is asked for and TensorFlow sees none.
+    """
+    if device == "gpu" and "gpu" not in devices():
+        raise FtkitError(
+            "Expected a GPU that TensorFlow can use; it sees none. Use --device cpu, or install "
+            "tensorflow[and-cuda] in an environment of its own."
+        )
+    if device == "cpu" or "gpu" not in devices():
+        return "cpu"
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.reset_memory_stats("GPU:0")
+    return "gpu"
+
+
+def device_memory_mb(device: str) -> float | None:
+    """The most that TensorFlow has held on a GPU since it was picked, in MiB; None on a CPU."""
+    if device == "cpu":
+        return None
+    return float(tf.config.experimental.get_memory_info("GPU:0")["peak"]) / MEBIBYTE
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    return {
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,32 @@
+"""What a Keras network computes on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ftkit.backends.tensorflow.backbones import Network
+from ftkit.data.batches import evaluation_batches
+
+
+def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray[Any]:
+    """The activations behind a block, in inference mode.
+
+    Args:
+        network: The network.
+        images: uint8, shape ``(n, height, width, 3)``, RGB.
+        block: A block's name; the stem's activations are those behind its pooling.
+
+    Returns:
+        Shape ``(n, height, width, channels)`` at that block, in the network's type.
+    """
+    model = network.model
+    part = keras.Model(model.inputs, model.get_layer(block).output)
+    found = [
+        part(network.preprocess(batch), training=False).numpy()
+        for batch in evaluation_batches(images)
+    ]
+    return np.concatenate(found)

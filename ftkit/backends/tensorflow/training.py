@@ -1,0 +1,136 @@
+"""Training in TensorFlow, written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftkit.backends.recording import Recorder
+from ftkit.backends.tensorflow.backbones import Network, export
+from ftkit.backends.tensorflow.devices import device_memory_mb, versions
+from ftkit.backends.tensorflow.freezing import apply_freeze, batch_norm_modes
+from ftkit.backends.tensorflow.layers import SharedDropout
+from ftkit.backends.tensorflow.optimizers import make_optimizer, optimizer_groups, set_rate
+from ftkit.backends.tensorflow.prediction import evaluate
+from ftkit.data.batches import Batch, epoch_batches
+from ftkit.data.dataset import Dataset
+from ftkit.freezing import resolve
+from ftkit.history import Event
+from ftkit.recipe import Phase, Recipe
+
+
+def make_step(
+    network: Network, optimizer: keras.optimizers.Optimizer, recipe: Recipe
+) -> Callable[[Batch], tuple[float, int]]:
+    """One training step: forward, loss, backward, update.
+
+    Returns:
+        A function from a batch to its mean loss and how many of it were classified rightly, both
+        before the update.
+    """
+    model = network.model
+    dropouts = [layer for layer in model.layers if isinstance(layer, SharedDropout)]
+    variables = [variable for group in optimizer.groups for variable in group["params"]]
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, None, None, 3), tf.uint8),
+            tf.TensorSpec((None,), tf.int64),
+            tf.TensorSpec((None, None), tf.float64),
+        ]
+    )
+    def traced(
+        images: tf.Tensor, labels: tf.Tensor, keep: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        if "dropout" not in recipe.differences:
+            for dropout in dropouts:
+                dropout.keep = keep
+        with tf.GradientTape() as tape:
+            logits = model(network.preprocess(images), training=True)
+            loss = cross_entropy(labels, logits, recipe)
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply(gradients, variables)
+        correct = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.int64))
+        return loss, correct
+
+    def step(batch: Batch) -> tuple[float, int]:
+        with tf.device(network.device):
+            loss, correct = traced(batch.images, batch.labels, batch.keep)
+        return float(loss), int(correct)
+
+    return step
+
+
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """The mean cross-entropy of a batch, with the recipe's label smoothing.
+
+    Args:
+        labels: int64, shape ``(n,)``.
+        logits: Shape ``(n, classes)``.
+        recipe: The smoothing; and whether to compute from clipped probabilities, as Keras does
+            with ``from_logits=False``.
+    """
+    classes = tf.shape(logits)[1]
+    smoothing = recipe.label_smoothing
+    target = tf.one_hot(labels, classes, dtype=logits.dtype) * (1 - smoothing)
+    target += smoothing / tf.cast(classes, logits.dtype)
+    if "cross-entropy" in recipe.differences:
+        losses = keras.losses.categorical_crossentropy(target, tf.nn.softmax(logits))
+    else:
+        losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+    return tf.reduce_mean(losses)
+
+
+def train(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    phases: tuple[Phase, ...],
+    should_stop: Callable[[], bool],
+) -> Iterator[Event]:
+    """Trains a network phase by phase and tells what happens.
+
+    Args:
+        network: The network; it is changed.
+        dataset: The pictures.
+        recipe: Batches, optimiser, loss.
+        phases: What to train, in order.
+        should_stop: Asked before each step; True ends the run there.
+
+    Yields:
+        The run's events, the last one a ``RunEnd``.
+    """
+    units = network.architecture.dropout_units
+    buffered = "shuffling" in recipe.differences
+    probabilities = np.zeros((0, network.architecture.classes))
+    with Recorder(network.architecture, dataset, recipe) as recorder:
+        for phase in phases:
+            states = resolve(phase.freeze, network.architecture)
+            apply_freeze(network, states)
+            modes = batch_norm_modes(network)
+            before = export(network)
+            optimizer = make_optimizer(network, states, recipe, phase)
+            step = make_step(network, optimizer, recipe)
+            yield recorder.start_phase(phase, states)
+            for rates in recorder.rates(phase):
+                batches = epoch_batches(dataset.train, recipe, recorder.epoch, units, buffered)
+                for batch, lr in zip(batches, rates):
+                    if should_stop():
+                        break
+                    recorder.start_step()
+                    set_rate(optimizer, float(lr))
+                    loss, correct = step(batch)
+                    yield recorder.step(batch, loss, correct, float(lr))
+                if should_stop():
+                    break
+                val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
+                yield recorder.end_epoch(val_loss, val_accuracy)
+            groups = optimizer_groups(optimizer)
+            yield recorder.end_phase(states, before, export(network), groups, modes)
+            if should_stop():
+                break
+        memory = device_memory_mb(network.device)
+        yield recorder.end_run(should_stop(), probabilities, network.device, memory, versions())
