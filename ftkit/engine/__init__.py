@@ -1,0 +1,1 @@
+"""Runs recipes in the frameworks' own processes, and compares what they give."""

@@ -1,0 +1,279 @@
+"""Runs a recipe in each framework from the same start, and holds the runs against each other."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from ftkit.architecture import Architecture
+from ftkit.backbones.catalogue import architecture, backbone
+from ftkit.backbones.weights import Tensors, initial_tensors, move_by_one_unit
+from ftkit.data import Dataset, load, store
+from ftkit.engine.comparison import Comparison, Match
+from ftkit.engine.environments import BACKENDS, check_backends
+from ftkit.engine.session import Session, Worker
+from ftkit.errors import FtkitError
+from ftkit.freezing import resolve
+from ftkit.history import Event, Run, RunFailed
+from ftkit.recipe import Recipe
+
+COMPARED_STEPS = 40
+FP64_BOUND = 1e-9
+FP32_BOUND = 1e-5
+NOISE_FACTOR = 3
+SAME_PREDICTIONS = 0.99
+PATIENCE_SECONDS = 10.0
+
+OnEvent = Callable[[Run, Event], None]
+
+
+class Experiment:
+    """A recipe with everything that it needs, checked before any framework starts.
+
+    Attributes:
+        recipe: The recipe, with its picture size filled in.
+        dataset: The pictures.
+        architecture: The network.
+        tensors: The initial weights of each strategy.
+
+    Raises:
+        FtkitError: If the recipe names something that does not exist or does not fit.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        size = recipe.image_size or backbone(recipe.backbone).image_size
+        self.tensors: dict[str, Tensors] = {}
+        draft = architecture(recipe.backbone, recipe.head, 1)
+        for strategy in recipe.strategies:  # what is wrong shows before pictures are loaded
+            for phase in recipe.phases_of(strategy, draft):
+                resolve(phase.freeze, draft)
+            self._initial(draft, strategy)
+        self.dataset: Dataset = load(recipe.data, size, recipe.seed, recipe.train_size)
+        classes = len(self.dataset.class_names)
+        self.architecture: Architecture = architecture(recipe.backbone, recipe.head, classes)
+        for strategy in recipe.strategies:
+            self.tensors[strategy] = self._initial(self.architecture, strategy)
+
+    def _initial(self, network: Architecture, strategy: str) -> Tensors:
+        recipe = self.recipe
+        glorot = "head-init" in recipe.differences
+        weights = recipe.weights_of(strategy)
+        return initial_tensors(network, recipe.backbone, weights, recipe.seed, glorot)
+
+    def head_only(self, strategy: str) -> bool:
+        """Whether nothing but the head moves in any phase of a strategy."""
+        head = self.architecture.head_block
+        return not any(
+            (state.learns or state.moving_statistics) and state.layer.block != head
+            for phase in self.recipe.phases_of(strategy, self.architecture)
+            for state in resolve(phase.freeze, self.architecture)
+        )
+
+    def job(
+        self,
+        folder: Path,
+        strategy: str,
+        tensors: Tensors | None = None,
+        max_steps: int | None = None,
+        export: Path | None = None,
+    ) -> dict[str, Any]:
+        """What a worker needs to know, its files written into the session's folder."""
+        stored = folder / "dataset"
+        if not stored.exists():
+            stored.mkdir()
+            store.save(self.dataset, stored)
+        start = folder / ("start.safetensors" if tensors is None else "moved.safetensors")
+        save_file(self.tensors[strategy] if tensors is None else tensors, start)
+        return {
+            "recipe": self.recipe.to_dict(),
+            "strategy": strategy,
+            "dataset": str(stored),
+            "tensors": str(start),
+            "max_steps": max_steps,
+            "export": None if export is None else str(export),
+        }
+
+
+def follow(worker: Worker, job: dict[str, Any], run: Run) -> Iterator[tuple[Run, Event]]:
+    """Runs a job, takes its events into the run, and passes them on.
+
+    On Ctrl-C, or if the caller stops listening, the worker is asked to end after its current
+    batch, and what it still tells is taken in.
+    """
+    started: float | None = None
+    try:
+        for event in worker.run(job):
+            started = time.perf_counter() if started is None else started
+            run.add(event)
+            run.seconds = time.perf_counter() - started
+            yield run, event
+    except (KeyboardInterrupt, GeneratorExit):
+        worker.stop()
+        for event in worker.rest(PATIENCE_SECONDS):
+            run.add(event)
+        if run.status == "running":
+            run.status = "stopped"
+        raise
+
+
+def stream(
+    experiment: Experiment, session: Session, runs: list[Run]
+) -> Generator[tuple[Run, Event], None, None]:
+    """Runs every strategy in every backend, one after the other, so that times are honest.
+
+    Args:
+        experiment: What to run.
+        session: The workers.
+        runs: Each run is added here when it begins.
+
+    Yields:
+        The run, which has taken in the event, and the event.
+
+    Raises:
+        FtkitError: If a backend lacks the device that the recipe asks for.
+    """
+    wanted = experiment.recipe.device
+    for backend in session.backends:
+        found = session.worker(backend).devices()
+        if wanted == "gpu" and found and "gpu" not in found:
+            raise FtkitError(
+                f"Expected a GPU that {backend} can use; it sees none. Use --device cpu, or "
+                f"run without it: --backends."
+            )
+    for backend in session.backends:
+        for strategy in experiment.recipe.strategies:
+            run = Run(backend, strategy)
+            runs.append(run)
+            job = experiment.job(session.folder, strategy)
+            yield from follow(session.worker(backend), job, run)
+
+
+def compare(
+    recipe: Recipe,
+    backends: Sequence[str] = BACKENDS,
+    on_event: OnEvent | None = None,
+) -> Comparison:
+    """Runs a recipe in each backend and says whether the frameworks match.
+
+    Ctrl-C ends it early: the comparison then holds what there is, its last run ``stopped``.
+
+    Args:
+        recipe: What to run.
+        backends: Where.
+        on_event: Called with each run and event as they happen.
+
+    Raises:
+        FtkitError: If the recipe or a backend cannot be used.
+    """
+    check_backends(backends)
+    experiment = Experiment(recipe)
+    runs: list[Run] = []
+    matches: list[Match] = []
+    interrupted = False
+    with Session(backends) as session:
+        try:
+            with closing(stream(experiment, session, runs)) as events:
+                for run, event in events:
+                    if on_event:
+                        on_event(run, event)
+            if len(session.backends) == 2:
+                found = [match_runs(experiment, session, name, runs) for name in recipe.strategies]
+                matches = [match for match in found if match]
+        except KeyboardInterrupt:
+            interrupted = True
+    return Comparison(experiment.recipe, experiment.dataset, runs, matches, interrupted)
+
+
+def match_runs(
+    experiment: Experiment, session: Session, strategy: str, runs: list[Run]
+) -> Match | None:
+    """Holds the two runs of a strategy against each other and against the contract.
+
+    The contract (the largest difference of the loss at any of the first 40 steps, on a CPU):
+    1e-9 in float64; in float32 1e-5 if only the head learns, else the larger of 1e-5 and three
+    times the noise floor. A two-phase run at its default rates must also give 99% of the
+    validation pictures the same label.
+
+    Returns:
+        None if either run made no step.
+    """
+    first, second = (
+        next(run for run in runs if (run.backend, run.strategy) == (backend, strategy))
+        for backend in session.backends
+    )
+    shared = min(len(first.steps), len(second.steps))
+    if not shared:
+        return None
+    recipe = experiment.recipe
+    steps = min(shared, COMPARED_STEPS)
+    differences = _differences(first, second, shared)
+    floor: float | None = None
+    if recipe.precision == "fp64":
+        bound, rule = FP64_BOUND, "float64"
+    elif experiment.head_only(strategy):
+        bound, rule = FP32_BOUND, "float32, head only"
+    else:
+        floor = noise_floor(experiment, session, strategy, first, steps)
+        bound = max(FP32_BOUND, NOISE_FACTOR * floor)
+        rule = f"float32: {NOISE_FACTOR} x the noise floor, at least {FP32_BOUND:g}"
+    same = _same_predictions(first, second)
+    holds: bool | None = bool(differences[:steps].max() <= bound)
+    if strategy == "two-phase" and recipe.precision == "fp32" and recipe.lr is None:
+        rule += f", and {SAME_PREDICTIONS:.0%} of the predictions the same"
+        holds = holds and same is not None and same >= SAME_PREDICTIONS
+    on_cpu = all(run.end is not None and run.end.device == "cpu" for run in (first, second))
+    if recipe.differences or not on_cpu:
+        holds = None
+    return Match(
+        strategy=strategy,
+        backends=(first.backend, second.backend),
+        steps=steps,
+        largest_difference=float(differences[:steps].max()),
+        at_step=int(differences[:steps].argmax()),
+        largest_difference_of_run=float(differences.max()),
+        noise_floor=floor,
+        bound=bound,
+        rule=rule,
+        same_predictions=same,
+        holds=holds,
+    )
+
+
+def noise_floor(
+    experiment: Experiment, session: Session, strategy: str, run: Run, steps: int
+) -> float:
+    """How far a run parts from itself when each initial weight moves by one unit in the last place.
+
+    Returns:
+        The largest difference of the loss at any of the first ``steps`` steps; infinity if the
+        second run broke off.
+    """
+    moved = move_by_one_unit(experiment.tensors[strategy])
+    again = Run(run.backend, strategy)
+    job = experiment.job(session.folder, strategy, moved, max_steps=steps)
+    for _, event in follow(session.worker(run.backend), job, again):
+        if isinstance(event, RunFailed):
+            return math.inf
+    return float(_differences(run, again, steps).max())
+
+
+def _differences(first: Run, second: Run, steps: int) -> Any:
+    """Absolute differences of the losses; infinite where just one of two is not a number."""
+    one = np.asarray(first.step_losses[:steps])
+    other = np.asarray(second.step_losses[:steps])
+    both = ~np.isfinite(one) & ~np.isfinite(other)
+    return np.where(both, 0.0, np.nan_to_num(np.abs(one - other), nan=np.inf))
+
+
+def _same_predictions(first: Run, second: Run) -> float | None:
+    if not first.val_predictions or len(first.val_predictions) != len(second.val_predictions):
+        return None
+    return float(np.mean(np.equal(first.val_predictions, second.val_predictions)))

@@ -1,0 +1,111 @@
+"""The program that runs inside a framework's own process: takes jobs, tells events.
+
+Jobs arrive on standard input and events leave on standard output, one JSON object a line. What
+the framework prints goes to standard error. When the input ends, the process ends: a worker never
+outlives the program that started it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from safetensors.numpy import load_file, save_file
+
+from ftkit.backbones.catalogue import architecture
+from ftkit.backends.protocol import Backend
+from ftkit.data.store import open_stored
+from ftkit.history import RunEnd, RunFailed, Step, event_to_dict
+from ftkit.recipe import Recipe
+
+
+class Inbox:
+    """Reads what the parent sends, while the main thread trains."""
+
+    def __init__(self, lines: TextIO) -> None:
+        self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.stop = threading.Event()
+        threading.Thread(target=self._listen, args=(lines,), daemon=True).start()
+
+    def _listen(self, lines: TextIO) -> None:
+        for line in lines:
+            message = json.loads(line)
+            if message["do"] == "stop":
+                self.stop.set()
+            else:
+                self.jobs.put(message)
+        os._exit(0)  # the parent is gone: so is the reason to go on, whatever is being computed
+
+
+def main() -> None:
+    """Serves one backend, named by the first argument, until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt stops
+    outbox = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def send(message: dict[str, Any]) -> None:
+        outbox.write(json.dumps(message) + "\n")
+        outbox.flush()
+
+    inbox = Inbox(sys.stdin)
+    backend: Backend = importlib.import_module(f"ftkit.backends.{sys.argv[1]}")
+    send({"kind": "ready", "devices": backend.devices(), "versions": backend.versions()})
+    while True:
+        job = inbox.jobs.get()
+        inbox.stop.clear()
+        try:
+            run_job(backend, job, inbox.stop.is_set, send)
+        except Exception as error:  # whatever breaks a run is told, and costs only that run
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            send(event_to_dict(RunFailed(reason, traceback.format_exc())))
+
+
+def run_job(
+    backend: Backend,
+    job: dict[str, Any],
+    stop_asked: Callable[[], bool],
+    send: Callable[[dict[str, Any]], None],
+) -> None:
+    """Trains as a job says, and sends the events of the run.
+
+    Args:
+        backend: The framework.
+        job: ``recipe``, ``strategy``, ``dataset`` (a folder that :mod:`ftkit.data.store` wrote),
+            ``tensors`` (the initial weights, safetensors), ``max_steps`` (or None) and ``export``
+            (where to write the final weights, or None).
+        stop_asked: Whether the parent wants the run to end.
+        send: Takes each event as JSON types.
+    """
+    recipe = Recipe.from_dict(job["recipe"])
+    dataset = open_stored(Path(job["dataset"]))
+    network_layers = architecture(recipe.backbone, recipe.head, len(dataset.class_names))
+    phases = recipe.phases_of(job["strategy"], network_layers)
+    tensors = load_file(job["tensors"])
+    network = backend.build(
+        network_layers, tensors, recipe.precision, recipe.device, recipe.differences
+    )
+    steps = 0
+
+    def should_stop() -> bool:
+        return stop_asked() or (job["max_steps"] is not None and steps >= job["max_steps"])
+
+    for event in backend.train(network, dataset, recipe, phases, should_stop):
+        steps += isinstance(event, Step)
+        if isinstance(event, RunEnd) and job["export"]:
+            part = Path(job["export"]).with_suffix(".part")
+            save_file(backend.export(network), part)
+            part.replace(job["export"])
+        send(event_to_dict(event))
+
+
+if __name__ == "__main__":
+    main()
