@@ -1,0 +1,158 @@
+"""What a script or a notebook calls."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftkit.engine.compare import Experiment, OnEvent, stream
+from ftkit.engine.compare import compare as run_comparison
+from ftkit.engine.comparison import Comparison
+from ftkit.engine.environments import BACKENDS, check_backends
+from ftkit.engine.session import Session
+from ftkit.errors import FtkitError
+from ftkit.history import Event, Run
+from ftkit.recipe import Recipe
+from ftkit.report.page import page
+from ftkit.report.plots import curves
+from ftkit.report.table import rows, text_table
+from ftkit.report.verdict import match_lines
+from ftkit.writing import writable_folder, write_bytes, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class Results(Comparison):
+    """What a comparison found, with ways to look at it."""
+
+    def table(self) -> str:
+        """The runs and the verdict on the match, as text."""
+        return "\n".join([text_table(self), "", *match_lines(self)])
+
+    def plot(self) -> Figure:
+        """The curves of both frameworks, one column per strategy."""
+        return curves(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per run.
+
+        Raises:
+            FtkitError: If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise FtkitError(
+                "to_frame() needs pandas. Install it with: pip install pandas"
+            ) from error
+        return pd.DataFrame(rows(self))
+
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` holds."""
+        return {
+            "recipe": self.recipe.to_dict(),
+            "data": {
+                "class_names": list(self.dataset.class_names),
+                "train_pictures": len(self.dataset.train),
+                "val_pictures": len(self.dataset.val),
+                "image_size": self.dataset.image_size,
+                "skipped": list(self.dataset.skipped),
+            },
+            "runs": [run.summary() for run in self.runs],
+            "match": [match.to_dict() for match in self.match],
+            "interrupted": self.interrupted,
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes ``summary.json``, ``history.json``, ``curves.png`` and ``report.html``.
+
+        Numbers that are not finite, such as the loss of a run that diverged, become ``null``.
+
+        Raises:
+            FtkitError: If the folder cannot be written.
+        """
+        path = writable_folder(Path(folder))
+        write_text(path / "summary.json", _json(self.summary()))
+        write_text(path / "history.json", _json({"runs": [run.to_dict() for run in self.runs]}))
+        write_bytes(path / "curves.png", lambda file: self.plot().savefig(file, format="png"))
+        write_text(path / "report.html", page(self))
+        return path
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False))
+
+
+def compare(
+    recipe: Recipe | None = None,
+    backends: Sequence[str] = BACKENDS,
+    on_event: OnEvent | None = None,
+) -> Results:
+    """Runs a recipe in each backend, each in a process of its own, and holds them side by side.
+
+    Args:
+        recipe: What to run; None runs the default recipe.
+        backends: ``"pytorch"``, ``"tensorflow"`` or both.
+        on_event: Called with each :class:`~ftkit.history.Run` and event as they happen.
+
+    Raises:
+        FtkitError: If the recipe or a backend cannot be used.
+    """
+    found = run_comparison(recipe or Recipe(), backends, on_event)
+    return Results(found.recipe, found.dataset, found.runs, found.match, found.interrupted)
+
+
+def run(
+    recipe: Recipe | None = None, backend: str = "pytorch", on_event: OnEvent | None = None
+) -> Results:
+    """Runs a recipe in one backend, in a process of its own.
+
+    Raises:
+        FtkitError: If the recipe or the backend cannot be used.
+    """
+    return compare(recipe, (backend,), on_event)
+
+
+def events(
+    recipe: Recipe | None = None, backends: Sequence[str] = BACKENDS
+) -> Iterator[tuple[Run, Event]]:
+    """The stream of events, for those who draw their own.
+
+    Stop listening (``break``, or ``close()``) to stop the run within a batch.
+
+    Args:
+        recipe: What to run; None runs the default recipe.
+        backends: Where.
+
+    Yields:
+        The run so far, which has taken in the event, and the event.
+
+    Raises:
+        FtkitError: If the recipe or a backend cannot be used.
+    """
+    check_backends(backends)
+    experiment = Experiment(recipe or Recipe())
+    with (
+        Session(backends) as session,
+        closing(stream(experiment, session, [])) as happening,
+    ):
+        yield from happening
+
+
+def _json(values: Any) -> str:
+    return json.dumps(_finite(values), indent=1, allow_nan=False)
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, float):
+        return values if math.isfinite(values) else None
+    if isinstance(values, dict):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_finite(value) for value in values]
+    return values

@@ -1,0 +1,180 @@
+"""The command line: one function per command, each a call into the library."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ftkit import __version__, api
+from ftkit.architecture import Head
+from ftkit.backbones.catalogue import BACKBONES
+from ftkit.data import NAMES
+from ftkit.engine.environments import BACKENDS, check_backends
+from ftkit.engine.pretrain import pretrain
+from ftkit.errors import FtkitError
+from ftkit.progress import progress
+from ftkit.recipe import (
+    AUGMENTATIONS,
+    DEVICES,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    STRATEGIES,
+    Recipe,
+)
+from ftkit.writing import writable_folder
+
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Returns:
+        0; 1 if a run failed; 2 for bad input; 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+        return code
+    except FtkitError as error:
+        print(f"ftkit: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("ftkit: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def compare(options: argparse.Namespace) -> int:
+    """``ftkit compare``."""
+    recipe = _recipe(options)
+    backends = check_backends(_names(options.backends))
+    out = writable_folder(options.out)
+    with progress() as show:
+        results = api.compare(recipe, backends, show)
+    results.save(out)
+    print(results.table())
+    print(f"\nWritten to {out}: report.html, curves.png, summary.json, history.json")
+    if results.interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if any(run.status == "failed" for run in results.runs) else 0
+
+
+def make_weights(options: argparse.Namespace) -> int:
+    """``ftkit pretrain``."""
+    recipe = replace(_recipe(options), strategies=("scratch",), weights="random")
+    (backend,) = check_backends([options.backend])
+    typed = shlex.join(["ftkit", *sys.argv[1:]])
+    with progress() as show:
+        made = pretrain(recipe, backend, options.out, typed, show)
+    print(made.card.read_text(encoding="utf-8"))
+    print(f"Written to {made.weights} and {made.card}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ftkit", description="Transfer learning in PyTorch and TensorFlow, side by side."
+    )
+    parser.add_argument("--version", action="version", version=f"ftkit {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    comparing = commands.add_parser(
+        "compare",
+        help="run one recipe in both frameworks and compare",
+        description="Runs fine-tuning strategies in PyTorch and TensorFlow from the same start.",
+    )
+    _add_recipe_options(comparing, Recipe(), Path("out"))
+    add = comparing.add_argument
+    add("--recipe", type=Path, metavar="FILE", help="start from the recipe in a summary.json")
+    add("--weights", metavar="bundled|random|FILE", help="where the backbone's weights come from")
+    add("--strategies", metavar="A,B", help=f"of {', '.join(STRATEGIES)} (all)")
+    add("--freeze-depth", type=int, metavar="N", help="blocks that stay frozen when fine-tuning")
+    add("--head", type=int, metavar="UNITS", help="units of a hidden layer in the head (none)")
+    add("--dropout", type=float, metavar="RATE", help="dropout in the head (0)")
+    add("--batch-norm", help="auto, inference, statistics or train (auto)")
+    add("--frozen-batch-norm", help="inference, statistics or train (inference)")
+    add("--differences", metavar="A,B", help="framework differences to switch on")
+    add("--backends", default=",".join(BACKENDS), metavar="A,B", help="where to run (both)")
+    comparing.set_defaults(command=compare)
+
+    pretraining = commands.add_parser(
+        "pretrain",
+        help="make a backbone's bundled weights",
+        description="Trains a backbone from random weights and writes safetensors and a card.",
+    )
+    source = Recipe(
+        data="shapes",
+        train_size=40_000,
+        epochs=14,
+        batch_size=64,
+        optimizer="adamw",
+        lr=0.002,
+        schedule="cosine",
+        weight_decay=0.05,
+        augment="flip-crop",
+    )
+    _add_recipe_options(pretraining, source, Path("weights"))
+    pretraining.add_argument("--backend", default="pytorch", help="which framework trains")
+    pretraining.set_defaults(command=make_weights, recipe=None)
+    return parser
+
+
+def _add_recipe_options(parser: argparse.ArgumentParser, base: Recipe, out: Path) -> None:
+    add = parser.add_argument
+    parser.set_defaults(base=base)
+    add("--data", metavar="NAME|DIR", help=f"{', '.join(NAMES)} or a folder ({base.data})")
+    add("--backbone", metavar="NAME", help=f"{', '.join(BACKBONES)} ({base.backbone})")
+    add("--epochs", type=int, metavar="N", help=f"passes over the pictures ({base.epochs})")
+    add("--batch-size", type=int, metavar="N", help=f"pictures per step ({base.batch_size})")
+    add("--image-size", type=int, metavar="PX", help="pixels on a side (the backbone's own)")
+    add(
+        "--train-size",
+        type=int,
+        metavar="N",
+        help=f"training pictures to use ({base.train_size or 'all'})",
+    )
+    add("--seed", type=int, metavar="N", help=f"decides all that is random ({base.seed})")
+    add("--precision", metavar="P", help=f"{' or '.join(PRECISIONS)} ({base.precision})")
+    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} ({base.optimizer})")
+    add("--lr", type=float, metavar="RATE", help=f"learning rate ({base.learning_rate:g})")
+    add("--weight-decay", type=float, metavar="X", help=f"weight decay ({base.weight_decay:g})")
+    add("--schedule", metavar="NAME", help=f"{', '.join(SCHEDULES)} ({base.schedule})")
+    add("--label-smoothing", type=float, metavar="X", help=f"({base.label_smoothing:g})")
+    add("--augment", metavar="NAME", help=f"{', '.join(AUGMENTATIONS)} ({base.augment})")
+    add("--device", metavar="NAME", help=f"{', '.join(DEVICES)} ({base.device})")
+    add("--out", type=Path, default=out, metavar="DIR", help=f"where to write ({out})")
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe of the file or the defaults, changed by what was given."""
+    recipe = Recipe.read(options.recipe) if options.recipe else options.base
+    given: dict[str, Any] = {
+        name: value
+        for name, value in vars(options).items()
+        if name in Recipe.__dataclass_fields__ and value is not None
+    }
+    for name in ("strategies", "differences"):
+        if name in given:
+            given[name] = _names(given[name])
+    head, dropout = given.pop("head", None), vars(options).get("dropout")
+    if head is not None or dropout is not None:
+        given["head"] = Head(
+            hidden=recipe.head.hidden if head is None else head,
+            dropout=recipe.head.dropout if dropout is None else dropout,
+        )
+    changed: Recipe = replace(recipe, **given)
+    return changed
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
