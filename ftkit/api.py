@@ -6,7 +6,9 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from html import escape
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from ftkit.engine.compare import Experiment, OnEvent, stream
@@ -28,12 +30,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_WIDTH = 100
+
+
 class Results(Comparison):
     """What a comparison found, with ways to look at it."""
 
     def table(self) -> str:
         """The runs and the verdict on the match, as text."""
-        return "\n".join([text_table(self), "", *match_lines(self)])
+        verdict = (fill(line, _WIDTH, subsequent_indent="  ") for line in match_lines(self))
+        return "\n".join([text_table(self, _WIDTH), *verdict])
 
     def plot(self) -> Figure:
         """The curves of both frameworks, one column per strategy."""
@@ -85,7 +91,7 @@ class Results(Comparison):
         return path
 
     def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False))
+        return f"<pre>{escape(self.table())}</pre>"
 
 
 def compare(

@@ -27,7 +27,7 @@ from ftkit.recipe import (
     STRATEGIES,
     Recipe,
 )
-from ftkit.writing import writable_folder
+from ftkit.writing import check_writable
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -54,11 +54,15 @@ def compare(options: argparse.Namespace) -> int:
     """``ftkit compare``."""
     recipe = _recipe(options)
     backends = check_backends(_names(options.backends))
-    out = writable_folder(options.out)
+    check_writable(options.out)
     with progress() as show:
         results = api.compare(recipe, backends, show)
-    results.save(out)
+    if not results.runs:
+        return EXIT_INTERRUPTED
+    out = results.save(options.out)
     print(results.table())
+    for skipped in results.dataset.skipped:
+        print(f"Skipped, because it could not be read: {skipped}")
     print(f"\nWritten to {out}: report.html, curves.png, summary.json, history.json")
     if results.interrupted:
         return EXIT_INTERRUPTED

@@ -18,7 +18,7 @@ POLICIES: tuple[str, ...] = get_args(BatchNormPolicy)
 
 @dataclass(frozen=True)
 class FreezePlan:
-    """What is frozen, as data.
+    """What is frozen, as data: by name, by depth or by the number of last layers.
 
     The batch-norm policies, from still to moving:
 
@@ -32,15 +32,32 @@ class FreezePlan:
     Attributes:
         frozen: Names of blocks (``"stem"``, ``"layer1"``) or of layers in torchvision's dotted
             names (``"conv1"``, ``"layer4.1"``); a name stands for everything below it.
+        depth: Instead of names: the first so many blocks (see :func:`frozen_at_depth`).
+        last_layers: Instead of names: all of the backbone but its last so many layers (see
+            :func:`frozen_but_last_layers`).
         batch_norm: Policy of the batch-norm layers that are not frozen.
         frozen_batch_norm: Policy of those that are.
     """
 
     frozen: tuple[str, ...] = ()
+    depth: int | None = None
+    last_layers: int | None = None
     batch_norm: BatchNormPolicy = "inference"
     frozen_batch_norm: BatchNormPolicy = "inference"
 
     def __post_init__(self) -> None:
+        if isinstance(self.frozen, str):
+            raise FtkitError(f"frozen must be a list of names; got {self.frozen!r} alone.")
+        for name, value in (("depth", self.depth), ("last_layers", self.last_layers)):
+            if value is not None and type(value) is not int:
+                raise FtkitError(f"{name} must be a whole number; got {value!r}.")
+        object.__setattr__(self, "frozen", tuple(self.frozen))
+        if bool(self.frozen) + (self.depth is not None) + (self.last_layers is not None) > 1:
+            raise FtkitError(
+                "A freeze plan takes names (frozen), a depth or a number of last layers, one of "
+                f"the three; got frozen={self.frozen}, depth={self.depth}, "
+                f"last_layers={self.last_layers}."
+            )
         for policy in (self.batch_norm, self.frozen_batch_norm):
             if policy not in POLICIES:
                 raise unknown_name("batch-norm policy", policy, POLICIES)
@@ -98,19 +115,33 @@ def frozen_but_last_layers(architecture: Architecture, count: int) -> tuple[str,
     return tuple(names[: len(names) - count])
 
 
+def frozen_names(plan: FreezePlan, architecture: Architecture) -> tuple[str, ...]:
+    """The blocks or layers that a plan freezes, by name.
+
+    Raises:
+        FtkitError: If the plan names no block or layer of the network, or more than there are.
+    """
+    if plan.depth is not None:
+        return frozen_at_depth(architecture, plan.depth)
+    if plan.last_layers is not None:
+        return frozen_but_last_layers(architecture, plan.last_layers)
+    for name in plan.frozen:
+        if not any(_covers(name, layer) for layer in architecture.layers):
+            known = [*architecture.blocks, architecture.head_block]
+            raise unknown_name("block or layer", name, known)
+    return plan.frozen
+
+
 def resolve(plan: FreezePlan, architecture: Architecture) -> tuple[LayerState, ...]:
     """What each layer does under a plan, in the order of the forward pass.
 
     Raises:
         FtkitError: If the plan names no block or layer of the network, or leaves nothing to learn.
     """
-    for name in plan.frozen:
-        if not any(_covers(name, layer) for layer in architecture.layers):
-            known = [*architecture.blocks, architecture.head_block]
-            raise unknown_name("block or layer", name, known)
+    names = frozen_names(plan, architecture)
     states = []
     for layer in architecture.layers:
-        frozen = any(_covers(name, layer) for name in plan.frozen)
+        frozen = any(_covers(name, layer) for name in names)
         if layer.kind == "batch_norm":
             policy = plan.frozen_batch_norm if frozen else plan.batch_norm
             learns = policy == "train" or (policy == "inference" and not frozen)

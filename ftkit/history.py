@@ -22,6 +22,7 @@ class PhaseStart:
         total_parameters: Weights in all.
         epochs: Epochs that it will run.
         steps: Steps that it will run.
+        run_steps: Steps that the whole run will make.
     """
 
     kind: ClassVar[str] = "phase_start"
@@ -32,6 +33,7 @@ class PhaseStart:
     total_parameters: int
     epochs: int
     steps: int
+    run_steps: int
 
 
 @dataclass(frozen=True)

@@ -3,61 +3,41 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from ftkit.engine.compare import OnEvent
 from ftkit.history import Epoch, Event, PhaseStart, Run, RunEnd, RunFailed, Step
 
 
 class Bars:
     """One bar per run, with its loss and the time left."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:<30}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=Console(file=stream),
-        )
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
         self._tasks: dict[int, TaskID] = {}
-        self._notes: dict[int, str] = {}
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def __call__(self, run: Run, event: Event) -> None:
         """Takes in one event."""
-        key = id(run)
-        if key not in self._tasks:
-            self._tasks[key] = self._progress.add_task(run.name, total=None, note="")
-        task = self._tasks[key]
+        if id(run) not in self._tasks:
+            self._tasks[id(run)] = self._bars.add_task(run.name, total=None, note="")
+        task = self._tasks[id(run)]
         if isinstance(event, PhaseStart):
-            done = len(run.steps)
-            self._progress.update(task, total=done + event.steps)
+            self._bars.update(task, total=event.run_steps)
         elif isinstance(event, Step):
-            self._progress.update(task, advance=1, note=f"loss {event.loss:.3f}")
+            self._bars.update(task, advance=1, note=f"loss {event.loss:.3f}")
         elif isinstance(event, Epoch):
-            self._progress.update(task, note=f"val. accuracy {event.val_accuracy:.3f}")
+            self._bars.update(task, note=f"val. accuracy {event.val_accuracy:.3f}")
         elif isinstance(event, RunEnd):
-            note = f"val. accuracy {run.val_accuracy:.3f}" if run.val_accuracy is not None else ""
-            self._progress.update(task, note=note)
+            self._bars.stop_task(task)
         elif isinstance(event, RunFailed):
-            self._progress.update(task, note=f"[red]failed:[/red] {event.reason}")
-            self._progress.stop_task(task)
+            self._bars.update(task, note=f"[red]failed:[/red] {escape(event.reason)}")
+            self._bars.stop_task(task)
 
 
 class Lines:
@@ -65,17 +45,6 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stream.flush()
 
     def __call__(self, run: Run, event: Event) -> None:
         """Takes in one event."""
@@ -92,7 +61,23 @@ class Lines:
         print(line, file=self._stream, flush=True)
 
 
-def progress(stream: TextIO | None = None) -> Bars | Lines:
-    """Bars where the stream (standard error if None) is a terminal, lines elsewhere."""
+@contextmanager
+def progress(stream: TextIO | None = None) -> Iterator[OnEvent]:
+    """Shows what it is called with: bars if the stream is a terminal, lines elsewhere.
+
+    Args:
+        stream: Where to; standard error if None.
+    """
     stream = stream or sys.stderr
-    return Bars(stream) if stream.isatty() else Lines(stream)
+    if not stream.isatty():
+        yield Lines(stream)
+        return
+    with Progress(
+        TextColumn("{task.description:<30}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=Console(file=stream),
+    ) as bars:
+        yield Bars(bars)

@@ -76,8 +76,8 @@ class Recipe:
         backbone: A name (see ``ftkit.backbones.catalogue.BACKBONES``).
         weights: ``"bundled"``, ``"random"`` or a ``.safetensors`` file in torchvision's names.
         head: What replaces the pretrained classifier.
-        strategies: Which of :data:`STRATEGIES` to run; ``("custom",)`` runs ``phases``.
-        phases: A schedule of one's own, for the strategy ``"custom"``.
+        strategies: Which of :data:`STRATEGIES` to run.
+        phases: A schedule of one's own, run as the one strategy ``"custom"``.
         freeze_depth: Blocks that ``fine-tuning`` (default 0), and ``two-phase`` in its second
             phase (default all but the last block), keep frozen.
         epochs: Passes over the training pictures; ``two-phase`` gives the first half of them,
@@ -129,7 +129,20 @@ class Recipe:
     def __post_init__(self) -> None:
         # Lists are welcome where tuples are kept, so that JSON and notebooks read naturally.
         for name in ("strategies", "phases", "differences"):
+            if isinstance(getattr(self, name), str):
+                raise FtkitError(f"{name} must be a list; got {getattr(self, name)!r} alone.")
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in (
+            "data",
+            "weights",
+            "backbone",
+        ):  # a Path is welcome where a folder may be named
+            value = getattr(self, name)
+            object.__setattr__(self, name, str(value) if isinstance(value, Path) else value)
+            if not isinstance(getattr(self, name), str) or not value:
+                raise FtkitError(f"{name} must be a name or a path; got {value!r}.")
+        if self.phases and self.strategies == STRATEGIES:
+            object.__setattr__(self, "strategies", ("custom",))
         known = ("custom",) if self.phases else STRATEGIES
         if not self.strategies:
             raise FtkitError(f"Expected at least one strategy of: {', '.join(known)}; got none.")
@@ -148,10 +161,15 @@ class Recipe:
         _at_least("batch_size", self.batch_size, 1)
         _at_least("seed", self.seed, 0)
         _at_least("head.hidden", self.head.hidden, 0)
-        _at_least("image_size", self.image_size, 32)
-        _at_least("train_size", self.train_size, 1)
-        _at_least("freeze_depth", self.freeze_depth, 0)
-        _positive("lr", self.lr)
+        for name, size, least in (
+            ("image_size", self.image_size, 32),
+            ("train_size", self.train_size, 1),
+            ("freeze_depth", self.freeze_depth, 0),
+        ):
+            if size is not None:
+                _at_least(name, size, least)
+        if self.lr is not None:
+            _positive("lr", self.lr)
         _positive("fine_tune_rate", self.fine_tune_rate)
         for name, value in (
             ("momentum", self.momentum),
@@ -228,7 +246,7 @@ class Recipe:
             if "head" in given:
                 given["head"] = Head(**given["head"])
             given["phases"] = tuple(
-                Phase(**{**phase, "freeze": _plan(phase["freeze"])})
+                Phase(**{**phase, "freeze": FreezePlan(**phase["freeze"])})
                 for phase in given.get("phases", ())
             )
             return cls(**given)
@@ -239,14 +257,14 @@ class Recipe:
             ) from error
 
     @classmethod
-    def read(cls, path: Path) -> Recipe:
+    def read(cls, path: str | Path) -> Recipe:
         """The recipe in a JSON file: a bare one, or the one inside a ``summary.json``.
 
         Raises:
             FtkitError: If the file cannot be read or holds no recipe.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise FtkitError(
                 f"Expected a JSON file with a recipe at {path}; {error}. "
@@ -259,20 +277,16 @@ class Recipe:
         return cls.from_dict(values)
 
 
-def _plan(values: Mapping[str, Any]) -> FreezePlan:
-    return FreezePlan(**{**values, "frozen": tuple(values.get("frozen", ()))})
-
-
 def _one_of(kind: str, name: str, known: Any) -> None:
     if name not in known:
         raise unknown_name(kind, str(name), known)
 
 
-def _at_least(name: str, value: int | None, least: int) -> None:
-    if value is not None and (isinstance(value, bool) or value != int(value) or value < least):
-        raise FtkitError(f"{name} must be a whole number of at least {least}; got {value}.")
+def _at_least(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise FtkitError(f"{name} must be a whole number of at least {least}; got {value!r}.")
 
 
-def _positive(name: str, value: float | None) -> None:
-    if value is not None and not 0 < value < float("inf"):
-        raise FtkitError(f"{name} must be a number above 0; got {value}.")
+def _positive(name: str, value: float) -> None:
+    if isinstance(value, bool) or not 0 < value < float("inf"):
+        raise FtkitError(f"{name} must be a number above 0; got {value!r}.")

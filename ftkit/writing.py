@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from ftkit.errors import FtkitError
+from ftkit.paths import typed_path
 
 
 def writable_folder(path: Path) -> Path:
@@ -17,7 +19,7 @@ def writable_folder(path: Path) -> Path:
     Raises:
         FtkitError: If it cannot be made or written.
     """
-    path = path.expanduser()
+    path = typed_path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -27,6 +29,22 @@ def writable_folder(path: Path) -> Path:
             f"Expected a folder that can be written at {path}; {error.strerror or error}. "
             "Choose another folder, or change its permissions."
         ) from error
+
+
+def check_writable(path: Path) -> None:
+    """Tries whether a folder can be made and written, and leaves nothing behind.
+
+    Raises:
+        FtkitError: If it cannot.
+    """
+    path = typed_path(path)
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        writable_folder(path)
+    finally:
+        for folder in new:
+            with suppress(OSError):  # it could not be made
+                folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from ftkit.architecture import Architecture, Layer
 from ftkit.backbones.catalogue import BACKBONES, backbone
 from ftkit.errors import FtkitError
+from ftkit.paths import typed_path
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -57,12 +58,18 @@ def initial_tensors(
     return tensors
 
 
-def move_by_one_unit(tensors: Mapping[str, NDArray[np.float32]]) -> Tensors:
-    """Every weight moved up by one unit in the last place; running statistics as they are."""
-    return {
-        name: value if ".running_" in name else np.nextafter(value, np.float32(np.inf))
-        for name, value in tensors.items()
-    }
+def move_by_one_unit(tensors: Mapping[str, NDArray[np.float32]], seed: int) -> Tensors:
+    """Every weight moved up or down, at random, by one unit in the last place.
+
+    All up would shift every sum the same way, much further than rounding does. Running statistics
+    stay as they are.
+    """
+    rng = np.random.default_rng([seed, 5])
+    moved: Tensors = {}
+    for name, value in tensors.items():
+        towards = np.where(rng.random(value.shape) < 0.5, np.inf, -np.inf).astype(np.float32)
+        moved[name] = value if ".running_" in name else np.nextafter(value, towards)
+    return moved
 
 
 def _random_layer(layer: Layer, seed: int, keras_like: bool) -> Tensors:
@@ -103,7 +110,7 @@ def _find(name: str, weights: str) -> Path:
             )
         with as_file(files("ftkit.backbones") / "bundled" / f"{name}.safetensors") as path:
             return path
-    path = Path(weights).expanduser()
+    path = typed_path(weights)
     if path.suffix != ".safetensors":
         raise FtkitError(
             f"Expected weights to be 'bundled', 'random' or a .safetensors file; got {weights!r}."

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from ftkit.architecture import Architecture
 from ftkit.data.batches import Batch, steps_per_epoch
 from ftkit.data.dataset import Dataset
-from ftkit.freezing import LayerState, audit, frozen_depth, trainable_parameters
+from ftkit.errors import FtkitError
+from ftkit.freezing import LayerState, audit, frozen_depth, frozen_names, trainable_parameters
 from ftkit.history import Epoch, PhaseEnd, PhaseStart, RunEnd, Step
 from ftkit.recipe import Phase, Recipe
 
 MEBIBYTE = 2**20
 SAMPLE_SECONDS = 0.02
+HALVINGS = 5
 
 
 class PeakMemory:
@@ -48,9 +50,18 @@ class PeakMemory:
 class Recorder:
     """Counts steps and epochs, keeps the running means and the clock, and makes the events."""
 
-    def __init__(self, architecture: Architecture, dataset: Dataset, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        dataset: Dataset,
+        recipe: Recipe,
+        phases: tuple[Phase, ...],
+    ) -> None:
         self.architecture = architecture
         self.steps_per_epoch = steps_per_epoch(len(dataset.train), recipe.batch_size)
+        self.run_steps = self.steps_per_epoch * sum(phase.epochs for phase in phases)
+        self._smallest_batch = (len(dataset.train) - 1) % recipe.batch_size + 1  # the last one
+        self._image_size = dataset.image_size
         self.phase = -1
         self.epoch = 0
         self.step_count = 0
@@ -69,18 +80,38 @@ class Recorder:
         self._memory.stop()
 
     def start_phase(self, phase: Phase, states: tuple[LayerState, ...]) -> PhaseStart:
-        """The event that opens a phase."""
+        """The event that opens a phase.
+
+        Raises:
+            FtkitError: If batch norm would have to take the variance of a single value.
+        """
+        self._check_batch_norm(states)
         self.phase += 1
         self._start_epoch()
         return PhaseStart(
             phase=self.phase,
-            frozen=phase.freeze.frozen,
+            frozen=frozen_names(phase.freeze, self.architecture),
             freeze_depth=frozen_depth(phase.freeze, self.architecture),
             trainable_parameters=trainable_parameters(states),
             total_parameters=self.architecture.parameters,
             epochs=phase.epochs,
             steps=phase.epochs * self.steps_per_epoch,
+            run_steps=self.run_steps,
         )
+
+    def _check_batch_norm(self, states: tuple[LayerState, ...]) -> None:
+        """Refuses what PyTorch refuses and TensorFlow answers with statistics of NaN.
+
+        A ResNet halves the picture five times: 32 pixels leave a single one in the last block.
+        """
+        last = self.architecture.blocks[-1]
+        moving = any(item.moving_statistics and item.layer.block == last for item in states)
+        if moving and self._smallest_batch == 1 and self._image_size <= 2**HALVINGS:
+            raise FtkitError(
+                "Batch norm that trains needs more than one value per channel; in the smallest "
+                f"batch, of one picture, {self._image_size} pixels leave {last} just one. "
+                "Choose another batch size, larger pictures, or --batch-norm inference."
+            )
 
     def rates(self, phase: Phase) -> NDArray[np.float64]:
         """The learning rates of the phase, shape ``(epochs, steps per epoch)``."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ftkit.data.dataset import Dataset, Split, stratified
 from ftkit.data.digits import load_digits
 from ftkit.data.drawn import TASKS, draw
 from ftkit.data.folder import load_folder
 from ftkit.errors import FtkitError, unknown_name
+from ftkit.paths import typed_path
 
 __all__ = ["NAMES", "Dataset", "Split", "load", "stratified"]
 
@@ -36,7 +35,7 @@ def load(data: str, image_size: int, seed: int, train_size: int | None = None) -
     if data == "digits":
         dataset = load_digits(image_size, seed)
     else:
-        path = Path(data).expanduser()
+        path = typed_path(data)
         if not path.exists() and path.name == data:
             raise FtkitError(
                 f"{unknown_name('data', data, NAMES)} Or give a folder with one sub-folder per "

@@ -68,9 +68,14 @@ def _missing(backend: str) -> list[str]:
         "import importlib.util, sys; "
         "print(*[m for m in sys.argv[1:] if importlib.util.find_spec(m) is None])"
     )
-    answer = subprocess.run(
-        [python, "-c", program, *modules, "ftkit"], capture_output=True, text=True, check=False
-    )
-    if answer.returncode:
-        raise FtkitError(f"{python} does not run as a Python interpreter: {answer.stderr.strip()}")
+    try:
+        answer = subprocess.run(
+            [python, "-c", program, *modules, "ftkit"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", None) or error
+        raise FtkitError(
+            f"{python} does not run as a Python interpreter: {str(said).strip()}. "
+            f"Let FTKIT_{backend.upper()}_PYTHON name one that does."
+        ) from error
     return answer.stdout.split()

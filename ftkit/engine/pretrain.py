@@ -13,7 +13,7 @@ from ftkit.engine.session import Session
 from ftkit.errors import FtkitError
 from ftkit.history import Run
 from ftkit.recipe import Recipe
-from ftkit.writing import writable_folder, write_bytes, write_text
+from ftkit.writing import check_writable, writable_folder, write_bytes, write_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def pretrain(
     Raises:
         FtkitError: If the recipe, the backend or the folder cannot be used, or the run failed.
     """
-    folder = writable_folder(folder)
+    check_writable(folder)
     experiment = Experiment(recipe)
     run = Run(backend, "scratch")
     with Session((backend,)) as session:
@@ -58,6 +58,7 @@ def pretrain(
         if run.status != "done":
             raise FtkitError(f"Pretraining did not end: {run.error}\n{run.error_details}".strip())
         tensors = load_file(trained)
+    folder = writable_folder(folder)
     halves = save({name: value.astype(np.float16) for name, value in tensors.items()})
     weights = folder / f"{recipe.backbone}.safetensors"
     card = folder / f"{recipe.backbone}.md"

@@ -35,7 +35,13 @@ class Worker:
         process: The process.
     """
 
-    def __init__(self, backend: str) -> None:
+    def __init__(self, backend: str, scratch: Path) -> None:
+        """Starts the process.
+
+        Args:
+            backend: The framework.
+            scratch: For its temporary files: TensorFlow's would outlive a process that is killed.
+        """
         self.backend = backend
         self._ready: dict[str, Any] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
@@ -47,7 +53,11 @@ class Worker:
             stderr=self._errors,
             text=True,
             encoding="utf-8",
-            env={**WORKER_ENVIRONMENT, **os.environ},
+            env={
+                **WORKER_ENVIRONMENT,
+                **os.environ,
+                **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)),
+            },
             start_new_session=True,  # Ctrl-C in a terminal reaches us, and we decide
         )
         threading.Thread(target=self._read, daemon=True).start()
@@ -55,7 +65,10 @@ class Worker:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self._lines.put(json.loads(line))
+            try:
+                self._lines.put(json.loads(line))
+            except ValueError:
+                continue  # cut off by the process's death, or another program's words
         self._lines.put(None)
 
     @property
@@ -104,6 +117,7 @@ class Worker:
             except queue.Empty:
                 return
             if message is None:
+                self._lines.put(None)
                 return
             event = event_from_dict(message)
             yield event
@@ -131,9 +145,12 @@ class Worker:
         """The next message, or None if the process has ended."""
         while True:
             try:
-                return self._lines.get(timeout=QUIET_SECONDS)
+                message = self._lines.get(timeout=QUIET_SECONDS)
             except queue.Empty:
                 continue  # a wait without a limit could not be interrupted on Windows
+            if message is None:
+                self._lines.put(None)  # for whoever asks again
+            return message
 
     def _death(self) -> RunFailed:
         code = self.process.wait()
@@ -180,5 +197,5 @@ class Session:
         if worker is None or not worker.alive:
             if worker is not None:
                 worker.close()
-            worker = self._workers[backend] = Worker(backend)
+            worker = self._workers[backend] = Worker(backend, self.folder)
         return worker

@@ -42,6 +42,7 @@ class Inbox:
             if message["do"] == "stop":
                 self.stop.set()
             else:
+                self.stop.clear()  # here, in the order of the messages: a stop is never lost
                 self.jobs.put(message)
         os._exit(0)  # the parent is gone: so is the reason to go on, whatever is being computed
 
@@ -61,7 +62,6 @@ def main() -> None:
     send({"kind": "ready", "devices": backend.devices(), "versions": backend.versions()})
     while True:
         job = inbox.jobs.get()
-        inbox.stop.clear()
         try:
             run_job(backend, job, inbox.stop.is_set, send)
         except Exception as error:  # whatever breaks a run is told, and costs only that run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,15 @@ class _Limits:
     difference: tuple[int, int]
 
 
+class Picture(Figure):
+    """A figure that a notebook shows by itself, whether pyplot was set up there or not."""
+
+    def _repr_png_(self) -> bytes:
+        file = BytesIO()
+        self.savefig(file, format="png", dpi=110)
+        return file.getvalue()
+
+
 def curves(
     comparison: Comparison, strategies: Sequence[str] | None = None, dark: bool = False
 ) -> Figure:
@@ -52,7 +62,7 @@ def curves(
     heights = (3, 1.9, 2.1) if paired else (3, 2.1)
     columns = max(len(chosen), 1)
     width = 5.6 if columns == 1 else 3.7 * columns
-    figure = Figure(figsize=(width, 6.6 if paired else 5.0), layout="constrained")
+    figure = Picture(figsize=(width, 6.6 if paired else 5.0), layout="constrained")
     figure.set_facecolor(ink.paper)
     grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
     for column, strategy in enumerate(chosen):
@@ -77,7 +87,7 @@ def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], dark: bool 
     ink = DARK if dark else LIGHT
     classes = len(class_names)
     side = 2.2 + 0.42 * classes
-    figure = Figure(figsize=(side + 0.6, side), layout="constrained", facecolor=ink.paper)
+    figure = Picture(figsize=(side + 0.6, side), layout="constrained", facecolor=ink.paper)
     axes = figure.subplots()
     axes_in(axes, ink)
     axes.grid(False)

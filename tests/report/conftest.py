@@ -56,7 +56,14 @@ def make_run(
         steps = phase.epochs * STEPS_PER_EPOCH
         run.add(
             PhaseStart(
-                index, phase.freeze.frozen, 0, learns, network.parameters, phase.epochs, steps
+                index,
+                phase.freeze.frozen,
+                0,
+                learns,
+                network.parameters,
+                phase.epochs,
+                steps,
+                total,
             )
         )
         for _ in range(phase.epochs):
@@ -141,7 +148,7 @@ def make_failed(backend: str, strategy: str, reason: str, steps: int = 0) -> Run
     """A run that broke off after some steps."""
     run = Run(backend, strategy)
     if steps:
-        run.add(PhaseStart(0, (), 0, 2_799_394, 2_799_394, 4, 48))
+        run.add(PhaseStart(0, (), 0, 2_799_394, 2_799_394, 4, 48, 48))
     for step in range(steps):
         run.add(Step(0, 0, step, 0.7 - 0.01 * step, 20, 32, 0.01, 0.05))
     run.add(RunFailed(reason, "Traceback ..."))

@@ -49,6 +49,17 @@ class Network:
         pixels = torch.from_numpy(images).to(self.device).to(self.dtype)
         return (pixels * scale - shift).permute(0, 3, 1, 2)
 
+    @torch.no_grad()
+    def forward(self, images: NDArray[np.uint8]) -> torch.Tensor:
+        """From pictures, uint8, to logits in inference mode; each layer's mode is put back."""
+        training = [module for module in self.model.modules() if module.training]
+        self.model.eval()
+        try:
+            return self.model(self.preprocess(images))
+        finally:
+            for module in training:
+                module.training = True
+
     def _constant(self, values: NDArray[np.float64]) -> torch.Tensor:
         return torch.from_numpy(values).to(self.device, self.dtype)
 
@@ -82,9 +93,12 @@ class SharedDropout(nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Drops units in training, and does nothing otherwise."""
-        if self.training and self.keep is not None:
-            return values * self.keep
-        return nn.functional.dropout(values, self.rate, self.training)
+        if not self.training:
+            return values
+        keep, self.keep = self.keep, None
+        if keep is not None:
+            return values * keep
+        return nn.functional.dropout(values, self.rate)
 
 
 def build(
@@ -116,10 +130,9 @@ def build(
 
 def load(network: Network, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Gives a network the tensors, in torchvision's names and layout."""
-    state = network.model.state_dict()
-    with torch.no_grad():
-        for name in network.architecture.shapes:
-            state[name].copy_(torch.from_numpy(np.array(tensors[name])))
+    given = {name: np.array(tensors[name]) for name in network.architecture.shapes}
+    state = {name: torch.from_numpy(value) for name, value in given.items()}
+    network.model.load_state_dict(state, strict=False)
 
 
 def export(network: Network) -> dict[str, NDArray[Any]]:

@@ -12,7 +12,6 @@ from ftkit.backends.pytorch.backbones import Network
 from ftkit.data.batches import evaluation_batches
 
 
-@torch.no_grad()
 def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray[Any]:
     """The activations behind a block, in inference mode.
 
@@ -24,7 +23,6 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
     Returns:
         Shape ``(n, height, width, channels)`` at that block, in the network's type.
     """
-    network.model.eval()
     found: list[NDArray[Any]] = []
 
     def keep(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
@@ -34,7 +32,7 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
     hook = module.register_forward_hook(keep)
     try:
         for batch in evaluation_batches(images):
-            network.model(network.preprocess(batch))
+            network.forward(batch)
     finally:
         hook.remove()
     return np.concatenate(found)

@@ -13,7 +13,6 @@ from ftkit.data.batches import evaluation_batches
 from ftkit.data.dataset import Split
 
 
-@torch.no_grad()
 def predict(network: Network, images: NDArray[np.uint8]) -> NDArray[Any]:
     """The logits of pictures, in inference mode.
 
@@ -24,8 +23,7 @@ def predict(network: Network, images: NDArray[np.uint8]) -> NDArray[Any]:
     Returns:
         Shape ``(n, classes)``, in the network's type.
     """
-    network.model.eval()
-    logits = [network.model(network.preprocess(batch)) for batch in evaluation_batches(images)]
+    logits = [network.forward(batch) for batch in evaluation_batches(images)]
     return torch.cat(logits).cpu().numpy()
 
 

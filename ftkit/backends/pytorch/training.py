@@ -74,7 +74,8 @@ def train(
     """
     units = network.architecture.dropout_units
     probabilities = np.zeros((0, network.architecture.classes))
-    with Recorder(network.architecture, dataset, recipe) as recorder:
+    torch.manual_seed(recipe.seed)  # decides what is dropped where "dropout" is switched on
+    with Recorder(network.architecture, dataset, recipe, phases) as recorder:
         for phase in phases:
             if "frozen-batch-norm" in recipe.differences:
                 phase = replace(phase, freeze=replace(phase.freeze, frozen_batch_norm="statistics"))

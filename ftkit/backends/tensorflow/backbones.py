@@ -76,7 +76,7 @@ class _Builder:
     def __init__(self, architecture: Architecture, dtype: str, differences: tuple[str, ...]):
         self.channels = {item.name: item.shapes["weight"][0] for item in architecture.layers}
         self.dtype = dtype
-        self.same_padding = "stride-2-padding" in differences
+        self.padding = "same" if "stride-2-padding" in differences else "valid"
         keras_constants = "batch-norm-constants" in differences
         self.batch_norm: dict[str, Any] = {
             "epsilon": 1e-3 if keras_constants else 1e-5,
@@ -85,17 +85,16 @@ class _Builder:
         }
 
     def pad(self, x: Any, size: int) -> Any:
-        """Zeros on all four sides; Keras's "same" puts the odd row and column last."""
-        before, after = size // 2, size // 2
-        if self.same_padding:
-            before -= 1
-        return layers.ZeroPadding2D(((before, after), (before, after)), dtype=self.dtype)(x)
+        """Zeros on all four sides, unless Keras's own "same" padding is switched on."""
+        if self.padding == "same":
+            return x
+        return layers.ZeroPadding2D(size // 2, dtype=self.dtype)(x)
 
     def conv(self, x: Any, name: str, size: int, stride: int) -> Any:
         """A convolution without bias, padded as PyTorch's ``padding=size // 2`` does."""
         padding = "same"
         if stride > 1 and size > 1:
-            x, padding = self.pad(x, size), "valid"
+            x, padding = self.pad(x, size), self.padding
         return layers.Conv2D(
             self.channels[name],
             size,
@@ -145,8 +144,6 @@ def build(
 ) -> Network:
     """A network with the given weights.
 
-    Keras keeps a learning rate in its default float type, so that type is set to the network's.
-
     Args:
         architecture: What to build.
         tensors: Every tensor, in torchvision's names and layout.
@@ -156,13 +153,13 @@ def build(
     """
     chosen = pick_device(device)
     dtype = DTYPES[precision]
-    keras.config.set_floatx(dtype)
     make = _Builder(architecture, dtype, differences)
     with tf.device(chosen):
         inputs = keras.Input((None, None, 3), dtype=dtype)
         x = make.relu(make.norm(make.conv(inputs, "conv1", 7, 2), "bn1"))
         # Behind a ReLU nothing is below 0: padding with 0 is as good as PyTorch's -inf.
-        x = layers.MaxPooling2D(3, 2, dtype=dtype, name="stem")(make.pad(x, 3))
+        pool = layers.MaxPooling2D(3, 2, padding=make.padding, dtype=dtype, name="stem")
+        x = pool(make.pad(x, 3))
         for index, depth in enumerate(architecture.depths):
             block = f"layer{index + 1}"
             for unit in range(depth):

@@ -80,6 +80,7 @@ class SharedDropout(keras.layers.Layer):
         """Drops units in training, and does nothing otherwise."""
         if not training or not self.rate:
             return inputs
-        if self.keep is not None:
-            return inputs * tf.cast(self.keep, inputs.dtype)
+        keep, self.keep = self.keep, None
+        if keep is not None:
+            return inputs * tf.cast(keep, inputs.dtype)
         return tf.nn.dropout(inputs, self.rate)

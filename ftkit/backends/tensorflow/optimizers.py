@@ -168,6 +168,8 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """The recipe's optimiser over the layers that learn, one group for each block.
 
+    Keras keeps a learning rate in its default float type, so that type is set to the network's.
+
     Args:
         network: The network.
         states: What each layer does in this phase.
@@ -183,6 +185,7 @@ def make_optimizer(
         {"params": variables, "name": block, "factor": phase.block_rates.get(block, 1.0)}
         for block, variables in blocks.items()
     ]
+    keras.config.set_floatx(network.dtype)
     native = recipe.differences
     options: dict[str, Any] = {
         "groups": tuple(groups),

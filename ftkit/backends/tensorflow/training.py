@@ -78,7 +78,9 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, recipe: Recipe) -> tf.Te
     target = tf.one_hot(labels, classes, dtype=logits.dtype) * (1 - smoothing)
     target += smoothing / tf.cast(classes, logits.dtype)
     if "cross-entropy" in recipe.differences:
-        losses = keras.losses.categorical_crossentropy(target, tf.nn.softmax(logits))
+        # Keras looks for a softmax behind its input, and would go back to that one's logits.
+        probabilities = tf.identity(tf.nn.softmax(logits))
+        losses = keras.losses.categorical_crossentropy(target, probabilities)
     else:
         losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
     return tf.reduce_mean(losses)
@@ -106,7 +108,8 @@ def train(
     units = network.architecture.dropout_units
     buffered = "shuffling" in recipe.differences
     probabilities = np.zeros((0, network.architecture.classes))
-    with Recorder(network.architecture, dataset, recipe) as recorder:
+    tf.random.set_seed(recipe.seed)  # decides what is dropped where "dropout" is switched on
+    with Recorder(network.architecture, dataset, recipe, phases) as recorder:
         for phase in phases:
             states = resolve(phase.freeze, network.architecture)
             apply_freeze(network, states)
