@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 if a run failed; 2 for bad input; 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
+    options.typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code: int = options.command(options)
         return code
@@ -73,7 +74,7 @@ def make_weights(options: argparse.Namespace) -> int:
     """``ftkit pretrain``."""
     recipe = replace(_recipe(options), strategies=("scratch",), weights="random")
     (backend,) = check_backends([options.backend])
-    typed = shlex.join(["ftkit", *sys.argv[1:]])
+    typed = shlex.join(["ftkit", *_without_out(options.typed)])
     with progress() as show:
         made = pretrain(recipe, backend, options.out, typed, show)
     print(made.card.read_text(encoding="utf-8"))
@@ -174,6 +175,17 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         )
     changed: Recipe = replace(recipe, **given)
     return changed
+
+
+def _without_out(arguments: Sequence[str]) -> list[str]:
+    """What was typed, but where to write: that is the machine's business, not the model card's."""
+    kept: list[str] = []
+    skip = False
+    for argument in arguments:
+        if not skip and argument != "--out" and not argument.startswith("--out="):
+            kept.append(argument)
+        skip = argument == "--out"
+    return kept
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -17,6 +17,6 @@ def typed_path(text: str | Path) -> Path:
         path = Path(text).expanduser()
         path.exists()
     except (OSError, RuntimeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = str(getattr(error, "strerror", None) or error).rstrip(".")
         raise FtkitError(f"Expected a path; got {str(text)!r}: {why}. Check it.") from error
     return path

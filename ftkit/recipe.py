@@ -132,15 +132,11 @@ class Recipe:
             if isinstance(getattr(self, name), str):
                 raise FtkitError(f"{name} must be a list; got {getattr(self, name)!r} alone.")
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in (
-            "data",
-            "weights",
-            "backbone",
-        ):  # a Path is welcome where a folder may be named
+        for name in ("data", "weights", "backbone"):
             value = getattr(self, name)
-            object.__setattr__(self, name, str(value) if isinstance(value, Path) else value)
-            if not isinstance(getattr(self, name), str) or not value:
+            if not value or not isinstance(value, (str, Path)):
                 raise FtkitError(f"{name} must be a name or a path; got {value!r}.")
+            object.__setattr__(self, name, str(value))
         if self.phases and self.strategies == STRATEGIES:
             object.__setattr__(self, "strategies", ("custom",))
         known = ("custom",) if self.phases else STRATEGIES

@@ -242,7 +242,7 @@ def match_runs(
         rule += f", and {SAME_PREDICTIONS:.0%} of the predictions the same"
         holds = holds and same is not None and same >= SAME_PREDICTIONS
     on_cpu = all(run.end is not None and run.end.device == "cpu" for run in (first, second))
-    if recipe.differences or not on_cpu:
+    if recipe.differences or not on_cpu or math.isinf(bound):
         holds = None
     return Match(
         strategy=strategy,
@@ -283,7 +283,8 @@ def _differences(first: Run, second: Run, steps: int) -> Any:
     one = np.asarray(first.step_losses[:steps])
     other = np.asarray(second.step_losses[:steps])
     both = ~np.isfinite(one) & ~np.isfinite(other)
-    return np.where(both, 0.0, np.nan_to_num(np.abs(one - other), nan=np.inf))
+    with np.errstate(invalid="ignore"):  # inf - inf
+        return np.where(both, 0.0, np.nan_to_num(np.abs(one - other), nan=np.inf, posinf=np.inf))
 
 
 def _same_predictions(first: Run, second: Run) -> float | None:

@@ -56,15 +56,19 @@ class Network:
         shift = self._constant(np.asarray(self.architecture.mean) / std)
         return pixels * scale - shift
 
+    def forward(self, images: NDArray[np.uint8]) -> tf.Tensor:
+        """From pictures, uint8, to logits in inference mode."""
+        return self._traced(images)
+
     @cached_property
-    def forward(self) -> Callable[[NDArray[np.uint8]], tf.Tensor]:
-        """From pictures, uint8, to logits in inference mode, traced once for all sizes."""
+    def _traced(self) -> Callable[[NDArray[np.uint8]], tf.Tensor]:
+        """The forward pass, traced once for all sizes."""
 
         @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
-        def forward(images: tf.Tensor) -> tf.Tensor:
+        def traced(images: tf.Tensor) -> tf.Tensor:
             return self.model(self.preprocess(images), training=False)
 
-        return forward
+        return traced
 
     def _constant(self, values: NDArray[np.float64]) -> tf.Tensor:
         return tf.constant(values, self.dtype)

@@ -1,0 +1,123 @@
+"""Optimisers and batch norm against each framework's own classes, number by number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_contract import random_tensors
+
+RATES = [0.1, 0.1, 0.03, 0.03, 0.01, 0.2, 0.05, 0.05]
+CASES = {
+    "sgd": {"optimizer": "sgd", "momentum": 0.9},
+    "sgd with decay": {"optimizer": "sgd", "momentum": 0.8, "weight_decay": 0.1},
+    "sgd without momentum": {"optimizer": "sgd", "momentum": 0.0},
+    "adam": {"optimizer": "adam"},
+    "adam with decay": {"optimizer": "adam", "weight_decay": 0.1},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
+    "rmsprop": {"optimizer": "rmsprop"},
+    "rmsprop with decay": {"optimizer": "rmsprop", "weight_decay": 0.1},
+}
+TORCH = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
+
+
+def gradients():
+    """From 1e-9 to 10, where one epsilon or another counts; and an exact 0."""
+    rng = np.random.default_rng(8)
+    steps = len(RATES)
+    size = 10.0 ** rng.uniform(-9, 1, (1, 2, 256))
+    weight = rng.normal(size=(steps, 2, 256)) * size
+    weight[:, 0, :3] = 0
+    bias = rng.normal(size=(steps, 2))
+    return {**random_tensors(), "weight": weight, "bias": bias}
+
+
+def same(one, other, figure, group):
+    parted = max(float(np.abs(one[key] - other[key]).max()) for key in ("weights", "biases"))
+    figure(group, parted)
+    assert one["weights"].shape == (len(RATES), 2, 256)
+    assert not np.array_equal(one["weights"][0], one["weights"][-1])
+    assert parted <= 1e-13
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_matched_optimizer_is_torch_optim_step_by_step(probes, figure, case):
+    arrays, recipe = gradients(), CASES[case]
+    options = {key: value for key, value in recipe.items() if key != "optimizer"}
+    options.setdefault("weight_decay", 0.0)
+    name = TORCH[recipe["optimizer"]]
+    own = probes["pytorch"]("own_optimizer_steps", arrays, name=name, options=options, rates=RATES)
+    for probe in probes.values():
+        found = probe("optimizer_steps", arrays, recipe=recipe, rates=RATES)
+        same(found, own, figure, "optimisers against torch.optim")
+
+
+# Keras rounds a momentum, a beta and a decay to float32 on their way to a float64 variable: these
+# have no digits to lose.
+SGD = {"momentum": 0.875}
+BETAS = {"beta_1": 0.875, "beta_2": 0.96875}
+DECAY = {"weight_decay": 0.125}
+KERAS = [
+    ("sgd", "SGD", SGD, {}, ["sgd-momentum"]),
+    ("sgd", "SGD", {**SGD, **DECAY}, {}, ["sgd-momentum", "weight-decay"]),
+    ("adam", "Adam", {}, BETAS, ["adam-epsilon"]),
+    ("adam", "Adam", DECAY, BETAS, ["adam-epsilon", "weight-decay"]),
+    ("adamw", "AdamW", DECAY, BETAS, ["adam-epsilon"]),
+    ("rmsprop", "RMSprop", {}, {}, ["rmsprop-constants"]),
+    ("rmsprop", "RMSprop", DECAY, {}, ["rmsprop-constants", "weight-decay"]),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "name", "options", "constants", "differences"), KERAS)
+def test_switched_on_each_optimizer_is_keras_own(
+    probes, figure, optimizer, name, options, constants, differences
+):
+    arrays = gradients()
+    recipe = {"optimizer": optimizer, "differences": differences, **options}
+    ask = probes["tensorflow"]
+    keras_options = {**options, **constants}
+    own = ask("own_optimizer_steps", arrays, name=name, options=keras_options, rates=RATES)
+    found = ask("optimizer_steps", arrays, recipe=recipe, rates=RATES, constants=constants)
+    same(found, own, figure, "optimisers, switched, against keras.optimizers")
+
+
+def batch_norm_arrays(count=3, side=2):
+    rng = np.random.default_rng(9)
+    return {
+        "x": rng.normal(2, 3, (4, count, side, side, 5)),
+        "weight": rng.uniform(0.5, 1.5, 5),
+        "bias": rng.normal(size=5),
+        "running_mean": rng.normal(size=5),
+        "running_var": rng.uniform(0.5, 1.5, 5),
+    }
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_is_that_of_torch(both, training):
+    arrays = batch_norm_arrays()
+    one, other = both("batch_norm", arrays, training=training)
+    for key in one:
+        np.testing.assert_allclose(one[key], other[key], rtol=1e-12, atol=1e-12)
+    if training:
+        wanted = arrays["running_var"]
+        for x in arrays["x"]:
+            wanted = 0.9 * wanted + 0.1 * x.var((0, 1, 2), ddof=1)
+        np.testing.assert_allclose(one["running_var"], wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_switched_on_batch_norm_is_keras_own(probes, training):
+    arrays = batch_norm_arrays()
+    options = {"epsilon": 1e-3, "momentum": 0.01, "unbiased": False}
+    ask = probes["tensorflow"]
+    found = ask("batch_norm", arrays, training=training, options=options)
+    own = ask("batch_norm", arrays, training=training, own=True)
+    for key in own:
+        np.testing.assert_allclose(found[key], own[key], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [48, 64, 65, 47])
+def test_switched_on_padding_is_keras_same_at_even_and_odd_sizes(probes, size):
+    rng = np.random.default_rng(10)
+    images = rng.integers(0, 256, (2, size, size, 3), dtype=np.uint8)
+    found = probes["tensorflow"]("keras_same_padding", {**random_tensors(), "images": images})
+    np.testing.assert_allclose(found["found"], found["wanted"], rtol=1e-9, atol=1e-9)

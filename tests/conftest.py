@@ -1,0 +1,52 @@
+"""What tests of several parts share: a folder of small pictures, and other Pythons."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of 15 pictures of 32 pixels: noise, reddish or bluish. Read only."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name, channel in (("blue", 2), ("red", 0)):
+        (folder / name).mkdir()
+        for number in range(15):
+            pixels = rng.integers(0, 180, (32, 32, 3), dtype=np.uint8)
+            pixels[:, :, channel] += 70
+            Image.fromarray(pixels).save(folder / name / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture
+def a_python(tmp_path: Path) -> Callable[..., str]:
+    """Makes an interpreter of its own: this one, behind lines of shell that run before it."""
+
+    def make(*lines: str, options: str = "", name: str = "python") -> str:
+        path = tmp_path / name
+        run = f'exec "{sys.executable}" {options} "$@"'
+        path.write_text("\n".join(["#!/bin/sh", *lines, run, ""]), encoding="utf-8")
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+def no_process_left() -> Callable[[], bool]:
+    """Says whether every process that was started since is gone."""
+    before = set(psutil.Process().children(recursive=True))
+
+    def gone() -> bool:
+        started = set(psutil.Process().children(recursive=True)) - before
+        return not psutil.wait_procs(list(started), timeout=10)[1]
+
+    return gone
