@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from ftkit.backbones.catalogue import BACKBONES
 from ftkit.data import NAMES
 from ftkit.engine.environments import BACKENDS, check_backends
 from ftkit.engine.pretrain import pretrain
-from ftkit.errors import FtkitError
+from ftkit.errors import FtkitError, RunBrokeOff
 from ftkit.progress import progress
 from ftkit.recipe import (
     AUGMENTATIONS,
@@ -39,15 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 if a run failed; 2 for bad input; 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as tidily as Ctrl-C does
     options.typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code: int = options.command(options)
         return code
     except FtkitError as error:
         print(f"ftkit: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return EXIT_FAILED if isinstance(error, RunBrokeOff) else EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        print("ftkit: interrupted", file=sys.stderr)
+        print("ftkit: interrupted; nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
@@ -59,9 +61,9 @@ def compare(options: argparse.Namespace) -> int:
     with progress() as show:
         results = api.compare(recipe, backends, show)
     if not results.runs:
-        return EXIT_INTERRUPTED
+        raise KeyboardInterrupt
+    print(results.table(), flush=True)
     out = results.save(options.out)
-    print(results.table())
     for skipped in results.dataset.skipped:
         print(f"Skipped, because it could not be read: {skipped}")
     print(f"\nWritten to {out}: report.html, curves.png, summary.json, history.json")

@@ -37,7 +37,7 @@ _ALL = (
     Difference(
         "adam-epsilon",
         "epsilon 1e-8 is added after the bias correction of the root",
-        "epsilon 1e-7 is added before it, which at the first step is 32 times as much again",
+        "epsilon 1e-7 is added before it: at the first step, as much as 3.2e-6 added after it",
         matched="pytorch",
     ),
     Difference(

@@ -14,6 +14,10 @@ class FtkitError(Exception):
     """
 
 
+class RunBrokeOff(FtkitError):
+    """A run that had to end did not; the command line exits with code 1."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> FtkitError:
     """The error for a name that is not in a list, with the nearest name that is.
 

@@ -23,6 +23,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 AUGMENTATIONS = ("none", "flip", "flip-crop")
 PRECISIONS = ("fp32", "fp64")
 DEVICES = ("auto", "cpu", "gpu")
+LARGEST_IMAGE = 1024  # a batch of larger ones fits in no laptop
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,12 @@ class Recipe:
     freeze_depth: int | None = None
     epochs: int = 5
     batch_size: int = 32
-    optimizer: str = "sgd"
+    optimizer: str = "adamw"
     lr: float | None = None
     fine_tune_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 0.0
-    schedule: str = "constant"
+    schedule: str = "cosine"
     label_smoothing: float = 0.0
     batch_norm: str = "auto"
     frozen_batch_norm: BatchNormPolicy = "inference"
@@ -131,7 +132,8 @@ class Recipe:
         for name in ("strategies", "phases", "differences"):
             if isinstance(getattr(self, name), str):
                 raise FtkitError(f"{name} must be a list; got {getattr(self, name)!r} alone.")
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            once = getattr(self, name) if name == "phases" else dict.fromkeys(getattr(self, name))
+            object.__setattr__(self, name, tuple(once))
         for name in ("data", "weights", "backbone"):
             value = getattr(self, name)
             if not value or not isinstance(value, (str, Path)):
@@ -164,6 +166,10 @@ class Recipe:
         ):
             if size is not None:
                 _at_least(name, size, least)
+        if self.image_size is not None and self.image_size > LARGEST_IMAGE:
+            raise FtkitError(
+                f"image_size must be at most {LARGEST_IMAGE} pixels; got {self.image_size}."
+            )
         if self.lr is not None:
             _positive("lr", self.lr)
         _positive("fine_tune_rate", self.fine_tune_rate)

@@ -480,8 +480,8 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(long_run, tmp_path):
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_workers_end_by_themselves_when_the_program_is_killed(long_run):
-    process = start(*long_run)
+def test_workers_end_by_themselves_when_the_program_is_killed(long_run, tmp_path):
+    process = start(*long_run, env={**os.environ, "TMPDIR": str(tmp_path / "temporary")})
     workers = children_of(process, 2)
     assert process.stderr.readline().startswith("pytorch scratch: epoch 1,")
     process.kill()

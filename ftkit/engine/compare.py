@@ -20,7 +20,7 @@ from ftkit.engine.comparison import Comparison, Match
 from ftkit.engine.environments import BACKENDS, check_backends
 from ftkit.engine.session import Session, Worker
 from ftkit.errors import FtkitError, unknown_name
-from ftkit.freezing import resolve
+from ftkit.freezing import frozen_at_depth, resolve
 from ftkit.history import Event, Run, RunFailed
 from ftkit.recipe import Recipe
 
@@ -52,6 +52,8 @@ class Experiment:
         size = recipe.image_size or backbone(recipe.backbone).image_size
         self.tensors: dict[str, Tensors] = {}
         draft = architecture(recipe.backbone, recipe.head, 1)
+        if recipe.freeze_depth is not None:
+            frozen_at_depth(draft, recipe.freeze_depth)
         for strategy in recipe.strategies:  # what is wrong shows before pictures are loaded
             for phase in recipe.phases_of(strategy, draft):
                 resolve(phase.freeze, draft)
@@ -153,8 +155,7 @@ def stream(
         found = session.worker(backend).devices()
         if wanted == "gpu" and found and "gpu" not in found:
             raise FtkitError(
-                f"Expected a GPU that {backend} can use; it sees none. Use --device cpu, or "
-                f"run without it: --backends."
+                f"Expected a GPU that {backend} can use; it sees none. Use --device cpu."
             )
     for backend in session.backends:
         for strategy in experiment.recipe.strategies:
@@ -194,8 +195,9 @@ def compare(
                     if on_event:
                         on_event(run, event)
             if len(session.backends) == 2:
-                found = [match_runs(experiment, session, name, runs) for name in recipe.strategies]
-                matches = [match for match in found if match]
+                for strategy in recipe.strategies:
+                    match = match_runs(experiment, session, strategy, runs)
+                    matches += [match] if match else []
         except KeyboardInterrupt:
             interrupted = True
     return Comparison(experiment.recipe, experiment.dataset, runs, matches, interrupted)

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save
 
 from ftkit.engine.compare import Experiment, OnEvent, follow
 from ftkit.engine.session import Session
-from ftkit.errors import FtkitError
+from ftkit.errors import RunBrokeOff
 from ftkit.history import Run
 from ftkit.recipe import Recipe
 from ftkit.writing import check_writable, writable_folder, write_bytes, write_text
@@ -44,7 +44,8 @@ def pretrain(
         on_event: Called with the run and each event as they happen.
 
     Raises:
-        FtkitError: If the recipe, the backend or the folder cannot be used, or the run failed.
+        FtkitError: If the recipe, the backend or the folder cannot be used.
+        RunBrokeOff: If the run failed.
     """
     check_writable(folder)
     experiment = Experiment(recipe)
@@ -56,7 +57,7 @@ def pretrain(
             if on_event:
                 on_event(run, event)
         if run.status != "done":
-            raise FtkitError(f"Pretraining did not end: {run.error}\n{run.error_details}".strip())
+            raise RunBrokeOff(f"Pretraining did not end: {run.error}\n{run.error_details}".strip())
         tensors = load_file(trained)
     folder = writable_folder(folder)
     halves = save({name: value.astype(np.float16) for name, value in tensors.items()})

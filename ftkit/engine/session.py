@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -14,11 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
+
 from ftkit.engine.environments import check_backends, interpreter
 from ftkit.history import Event, RunEnd, RunFailed, event_from_dict
 
 QUIET_SECONDS = 0.2
 TAIL_CHARACTERS = 4000
+FOLDER_PREFIX = "ftkit-session-"  # then the process's number
 # What a worker's environment holds unless the user's says otherwise.
 WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
@@ -173,7 +177,10 @@ class Session:
     def __init__(self, backends: Sequence[str]) -> None:
         self.backends = check_backends(backends)
         self._workers: dict[str, Worker] = {}
-        self._temporary = tempfile.TemporaryDirectory(prefix="ftkit-", ignore_cleanup_errors=True)
+        _remove_orphans()
+        self._temporary = tempfile.TemporaryDirectory(
+            prefix=f"{FOLDER_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True
+        )
         self.folder = Path(self._temporary.name)
 
     def __enter__(self) -> Session:
@@ -199,3 +206,11 @@ class Session:
                 worker.close()
             worker = self._workers[backend] = Worker(backend, self.folder)
         return worker
+
+
+def _remove_orphans() -> None:
+    """Removes the folders of sessions whose process was killed before it could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*-*"):
+        owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)

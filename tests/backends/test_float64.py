@@ -181,7 +181,6 @@ def test_resnet18(alike, pictures, depth):
     recipe = recipe_for(
         pictures,
         backbone="resnet18",
-        image_size=32,
         freeze_depth=depth,
         lr=CALM,
         batch_norm="train" if depth == 0 else "inference",
