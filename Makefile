@@ -31,6 +31,7 @@ clean:
 
 # The tested versions; pyproject.toml holds the ranges that should work.
 $(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'make needs Python 3.11 or newer for the tested versions; got ' + sys.version.split()[0] + '. Set PYTHON=..., or use: pip install -e .[all]' or 0)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 1 if a run failed; 2 for bad input; 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a class may have a name that they cannot show
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as tidily as Ctrl-C does
     options.typed = sys.argv[1:] if arguments is None else list(arguments)
@@ -95,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         help="run one recipe in both frameworks and compare",
         description="Runs fine-tuning strategies in PyTorch and TensorFlow from the same start.",
+        allow_abbrev=False,
     )
     _add_recipe_options(comparing, Recipe(), Path("out"))
     add = comparing.add_argument
@@ -114,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "pretrain",
         help="make a backbone's bundled weights",
         description="Trains a backbone from random weights and writes safetensors and a card.",
+        allow_abbrev=False,
     )
     source = Recipe(
         data="shapes",

@@ -84,8 +84,8 @@ _ALL = (
     ),
     Difference(
         "stride-2-padding",
-        "one row and column on every side",
-        '"same": the extra row and column go right and bottom',
+        "size // 2 rows and columns on every side",
+        'padding="same": where the number is odd, the extra row and column go right and bottom',
         matched="pytorch",
     ),
     Difference(
@@ -97,13 +97,13 @@ _ALL = (
     Difference(
         "dropout",
         "units are dropped by PyTorch's own random numbers",
-        "units are dropped by Keras's own random numbers",
+        "units are dropped by TensorFlow's own random numbers",
         matched="one mask for both, drawn with NumPy",
     ),
     Difference(
         "shuffling",
         "one permutation of all pictures per epoch",
-        "a buffer of 1024 pictures, where the pictures come from a generator",
+        "drawn from a buffer of the next 1024: image_dataset_from_directory with batch_size=None",
         matched="pytorch",
     ),
 )

@@ -13,6 +13,7 @@ from ftkit.architecture import Architecture, Layer
 from ftkit.errors import FtkitError, unknown_name
 
 BatchNormPolicy = Literal["inference", "statistics", "train"]
+HALVINGS = 5  # of the picture's side, from the input of a ResNet to its last block
 POLICIES: tuple[str, ...] = get_args(BatchNormPolicy)
 
 
@@ -165,6 +166,32 @@ def frozen_depth(plan: FreezePlan, architecture: Architecture) -> int:
 def trainable_parameters(states: tuple[LayerState, ...]) -> int:
     """How many weights learn."""
     return sum(state.layer.parameters for state in states if state.learns)
+
+
+def check_batch_norm(
+    states: tuple[LayerState, ...], architecture: Architecture, batch_size: int, image_size: int
+) -> None:
+    """Refuses what PyTorch refuses and TensorFlow answers with statistics of NaN.
+
+    A ResNet halves the picture five times: 32 pixels leave a single one in the last block.
+
+    Args:
+        states: What each layer does.
+        architecture: The network.
+        batch_size: Pictures in the smallest batch.
+        image_size: Height and width of the pictures in pixels.
+
+    Raises:
+        FtkitError: If batch norm would have to take the variance of a single value.
+    """
+    last = architecture.blocks[-1]
+    moving = any(state.moving_statistics and state.layer.block == last for state in states)
+    if moving and batch_size == 1 and image_size <= 2**HALVINGS:
+        raise FtkitError(
+            "Batch norm that trains needs more than one value per channel; in the smallest "
+            f"batch, of one picture, {image_size} pixels leave {last} just one. "
+            "Choose another batch size, larger pictures, or --batch-norm inference."
+        )
 
 
 def audit(

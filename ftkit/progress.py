@@ -20,13 +20,13 @@ class Bars:
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
-        self._tasks: dict[int, TaskID] = {}
+        self._tasks: list[tuple[Run, TaskID]] = []
 
     def __call__(self, run: Run, event: Event) -> None:
         """Takes in one event."""
-        if id(run) not in self._tasks:
-            self._tasks[id(run)] = self._bars.add_task(run.name, total=None, note="")
-        task = self._tasks[id(run)]
+        if not self._tasks or self._tasks[-1][0] is not run:
+            self._tasks.append((run, self._bars.add_task(run.name, total=None, note="")))
+        task = self._tasks[-1][1]
         if isinstance(event, PhaseStart):
             self._bars.update(task, total=event.run_steps)
         elif isinstance(event, Step):
@@ -34,6 +34,7 @@ class Bars:
         elif isinstance(event, Epoch):
             self._bars.update(task, note=f"val. accuracy {event.val_accuracy:.3f}")
         elif isinstance(event, RunEnd):
+            self._bars.update(task, total=len(run.steps))  # it may have been stopped
             self._bars.stop_task(task)
         elif isinstance(event, RunFailed):
             self._bars.update(task, note=f"[red]failed:[/red] {escape(event.reason)}")
@@ -74,7 +75,7 @@ def progress(stream: TextIO | None = None) -> Iterator[OnEvent]:
         return
     with Progress(
         TextColumn("{task.description:<30}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(elapsed_when_finished=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,18 @@ class Phase:
     freeze: FreezePlan
     lr: float
     schedule: str = "constant"
-    block_rates: Mapping[str, float] = field(default_factory=dict)
+    block_rates: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _at_least("Phase.epochs", self.epochs, 1)
+        _of_kind("Phase.freeze", self.freeze, FreezePlan)
         _positive("Phase.lr", self.lr)
         _one_of("schedule", self.schedule, SCHEDULES)
+        _of_kind("Phase.block_rates", self.block_rates, Mapping)
         for block, rate in self.block_rates.items():
+            _of_kind("A name in Phase.block_rates", block, str)
             _positive(f"Phase.block_rates[{block!r}]", rate)
+        object.__setattr__(self, "block_rates", dict(self.block_rates))
 
     def rates(self, steps: int) -> NDArray[np.float64]:
         """The learning rate of each of the phase's ``steps`` steps, float64.
@@ -130,15 +134,19 @@ class Recipe:
     def __post_init__(self) -> None:
         # Lists are welcome where tuples are kept, so that JSON and notebooks read naturally.
         for name in ("strategies", "phases", "differences"):
-            if isinstance(getattr(self, name), str):
-                raise FtkitError(f"{name} must be a list; got {getattr(self, name)!r} alone.")
-            once = getattr(self, name) if name == "phases" else dict.fromkeys(getattr(self, name))
+            given = getattr(self, name)
+            if isinstance(given, str) or not isinstance(given, Iterable):
+                raise FtkitError(f"{name} must be a list; got {given!r} alone.")
+            once = given if name == "phases" else dict.fromkeys(map(str, given))
             object.__setattr__(self, name, tuple(once))
         for name in ("data", "weights", "backbone"):
             value = getattr(self, name)
-            if not value or not isinstance(value, (str, Path)):
+            if not isinstance(value, (str, Path)) or not value:
                 raise FtkitError(f"{name} must be a name or a path; got {value!r}.")
             object.__setattr__(self, name, str(value))
+        _of_kind("head", self.head, Head)
+        for index, phase in enumerate(self.phases):
+            _of_kind(f"phases[{index}]", phase, Phase)
         if self.phases and self.strategies == STRATEGIES:
             object.__setattr__(self, "strategies", ("custom",))
         known = ("custom",) if self.phases else STRATEGIES
@@ -178,10 +186,10 @@ class Recipe:
             ("label_smoothing", self.label_smoothing),
             ("head.dropout", self.head.dropout),
         ):
-            if not 0 <= value < 1:
-                raise FtkitError(f"{name} must lie in 0 <= {name} < 1; got {value}.")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise FtkitError(f"weight_decay must be 0 or more; got {self.weight_decay}.")
+            if not _is_number(value) or not 0 <= value < 1:
+                raise FtkitError(f"{name} must lie in 0 <= {name} < 1; got {value!r}.")
+        if not _is_number(self.weight_decay) or not 0 <= self.weight_decay < float("inf"):
+            raise FtkitError(f"weight_decay must be 0 or more; got {self.weight_decay!r}.")
 
     @property
     def learning_rate(self) -> float:
@@ -279,8 +287,17 @@ class Recipe:
         return cls.from_dict(values)
 
 
-def _one_of(kind: str, name: str, known: Any) -> None:
-    if name not in known:
+def _of_kind(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise FtkitError(f"{name} must be a {kind.__name__}; got {value!r}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _one_of(kind: str, name: str, known: Iterable[str]) -> None:
+    if name not in tuple(known):
         raise unknown_name(kind, str(name), known)
 
 
@@ -290,5 +307,5 @@ def _at_least(name: str, value: object, least: int) -> None:
 
 
 def _positive(name: str, value: float) -> None:
-    if isinstance(value, bool) or not 0 < value < float("inf"):
+    if not _is_number(value) or not 0 < value < float("inf"):
         raise FtkitError(f"{name} must be a number above 0; got {value!r}.")

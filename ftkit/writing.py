@@ -48,8 +48,11 @@ def check_writable(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file: to a temporary one first, which then takes the name."""
-    write_bytes(path, lambda file: file.write(text.encode("utf-8")))
+    """Writes a UTF-8 file: to a temporary one first, which then takes the name.
+
+    What UTF-8 cannot hold, such as a file name in another encoding, is written as an escape.
+    """
+    write_bytes(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
 
 
 def write_bytes(path: Path, write: Callable[[IO[bytes]], object]) -> None:

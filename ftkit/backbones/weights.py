@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from ftkit.architecture import Architecture, Layer
 from ftkit.backbones.catalogue import BACKBONES, backbone
-from ftkit.errors import FtkitError
+from ftkit.errors import FtkitError, unknown_name
 from ftkit.paths import typed_path
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -46,7 +46,7 @@ def initial_tensors(
         tensors.update(_random_layer(layer, seed, keras_like))
     if weights == "random":
         return tensors
-    given = _read(_find(name, weights))
+    given = _bundled(name) if weights == "bundled" else _read(_find(weights))
     wanted = {
         f"{layer.name}.{key}": shape
         for layer in architecture.layers
@@ -58,17 +58,29 @@ def initial_tensors(
     return tensors
 
 
-def move_by_one_unit(tensors: Mapping[str, NDArray[np.float32]], seed: int) -> Tensors:
+def move_by_one_unit(
+    tensors: Mapping[str, NDArray[np.float32]], precision: str, seed: int
+) -> dict[str, NDArray[Any]]:
     """Every weight moved up or down, at random, by one unit in the last place.
 
     All up would shift every sum the same way, much further than rounding does. Running statistics
     stay as they are.
+
+    Args:
+        tensors: The tensors of a network.
+        precision: Whose last place: ``"fp32"`` or ``"fp64"``.
+        seed: Decides which go up.
+
+    Returns:
+        The same names, in that precision.
     """
-    rng = np.random.default_rng([seed, 5])
-    moved: Tensors = {}
+    dtype = np.float64 if precision == "fp64" else np.float32
+    rng = np.random.default_rng([seed, 13])
+    moved = {}
     for name, value in tensors.items():
-        towards = np.where(rng.random(value.shape) < 0.5, np.inf, -np.inf).astype(np.float32)
-        moved[name] = value if ".running_" in name else np.nextafter(value, towards)
+        towards = np.where(rng.random(value.shape) < 0.5, np.inf, -np.inf)
+        exact = value.astype(dtype)
+        moved[name] = exact if ".running_" in name else np.nextafter(exact, towards.astype(dtype))
     return moved
 
 
@@ -100,20 +112,23 @@ def _random_layer(layer: Layer, seed: int, keras_like: bool) -> Tensors:
     return {f"{layer.name}.{key}": value.astype(np.float32) for key, value in drawn.items()}
 
 
-def _find(name: str, weights: str) -> Path:
-    if weights == "bundled":
-        if not backbone(name).bundled:
-            having = ", ".join(item.name for item in BACKBONES.values() if item.bundled)
-            raise FtkitError(
-                f"No weights for {name} come with ftkit; they do for {having}. "
-                "Use --weights random, --weights FILE, or another backbone."
-            )
-        with as_file(files("ftkit.backbones") / "bundled" / f"{name}.safetensors") as path:
-            return path
+def _bundled(name: str) -> dict[str, NDArray[Any]]:
+    if not backbone(name).bundled:
+        having = ", ".join(item.name for item in BACKBONES.values() if item.bundled)
+        raise FtkitError(
+            f"No weights for {name} come with ftkit; they do for {having}. "
+            "Use --weights random, --weights FILE, or another backbone."
+        )
+    with as_file(files("ftkit.backbones") / "bundled" / f"{name}.safetensors") as path:
+        return _read(path)
+
+
+def _find(weights: str) -> Path:
     path = typed_path(weights)
     if path.suffix != ".safetensors":
         raise FtkitError(
-            f"Expected weights to be 'bundled', 'random' or a .safetensors file; got {weights!r}."
+            f"{unknown_name('weights', weights, ('bundled', 'random'))} "
+            "Or give a file that ends in .safetensors."
         )
     if not path.is_file():
         raise FtkitError(f"There is no weights file at {path}. Check the path.")

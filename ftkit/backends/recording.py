@@ -13,16 +13,21 @@ import psutil
 from numpy.typing import NDArray
 
 from ftkit.architecture import Architecture
-from ftkit.data.batches import Batch, steps_per_epoch
+from ftkit.data.batches import Batch, smallest_batch, steps_per_epoch
 from ftkit.data.dataset import Dataset
-from ftkit.errors import FtkitError
-from ftkit.freezing import LayerState, audit, frozen_depth, frozen_names, trainable_parameters
+from ftkit.freezing import (
+    LayerState,
+    audit,
+    check_batch_norm,
+    frozen_depth,
+    frozen_names,
+    trainable_parameters,
+)
 from ftkit.history import Epoch, PhaseEnd, PhaseStart, RunEnd, Step
 from ftkit.recipe import Phase, Recipe
 
 MEBIBYTE = 2**20
 SAMPLE_SECONDS = 0.02
-HALVINGS = 5
 
 
 class PeakMemory:
@@ -60,7 +65,7 @@ class Recorder:
         self.architecture = architecture
         self.steps_per_epoch = steps_per_epoch(len(dataset.train), recipe.batch_size)
         self.run_steps = self.steps_per_epoch * sum(phase.epochs for phase in phases)
-        self._smallest_batch = (len(dataset.train) - 1) % recipe.batch_size + 1  # the last one
+        self._smallest_batch = smallest_batch(len(dataset.train), recipe.batch_size)
         self._image_size = dataset.image_size
         self.phase = -1
         self.epoch = 0
@@ -85,7 +90,7 @@ class Recorder:
         Raises:
             FtkitError: If batch norm would have to take the variance of a single value.
         """
-        self._check_batch_norm(states)
+        check_batch_norm(states, self.architecture, self._smallest_batch, self._image_size)
         self.phase += 1
         self._start_epoch()
         return PhaseStart(
@@ -98,20 +103,6 @@ class Recorder:
             steps=phase.epochs * self.steps_per_epoch,
             run_steps=self.run_steps,
         )
-
-    def _check_batch_norm(self, states: tuple[LayerState, ...]) -> None:
-        """Refuses what PyTorch refuses and TensorFlow answers with statistics of NaN.
-
-        A ResNet halves the picture five times: 32 pixels leave a single one in the last block.
-        """
-        last = self.architecture.blocks[-1]
-        moving = any(item.moving_statistics and item.layer.block == last for item in states)
-        if moving and self._smallest_batch == 1 and self._image_size <= 2**HALVINGS:
-            raise FtkitError(
-                "Batch norm that trains needs more than one value per channel; in the smallest "
-                f"batch, of one picture, {self._image_size} pixels leave {last} just one. "
-                "Choose another batch size, larger pictures, or --batch-norm inference."
-            )
 
     def rates(self, phase: Phase) -> NDArray[np.float64]:
         """The learning rates of the phase, shape ``(epochs, steps per epoch)``."""
@@ -179,7 +170,7 @@ class Recorder:
             stopped=stopped,
             val_probabilities=probabilities.tolist(),
             peak_memory_mb=device_memory_mb or self._memory.mebibytes,
-            device=device,
+            device="cpu" if device == "cpu" else "gpu",
             versions=versions,
         )
 

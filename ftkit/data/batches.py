@@ -15,7 +15,7 @@ from ftkit.data.dataset import Split
 from ftkit.recipe import Recipe
 
 SHUFFLE_BUFFER = 1024
-_ORDER, _AUGMENT, _DROPOUT = 2, 3, 4  # streams of random numbers that must not meet
+_ORDER, _AUGMENT, _DROPOUT = 2, 3, 4  # each with the epoch: streams of their own
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Batch:
 def steps_per_epoch(pictures: int, batch_size: int) -> int:
     """How many batches hold all pictures, the last one perhaps smaller."""
     return -(-pictures // batch_size)
+
+
+def smallest_batch(pictures: int, batch_size: int) -> int:
+    """Pictures in the last, smallest batch of an epoch."""
+    return (pictures - 1) % batch_size + 1
 
 
 def epoch_batches(

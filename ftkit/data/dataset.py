@@ -123,6 +123,6 @@ def stratified(labels: NDArray[np.int64], classes: int, size: int, seed: int) ->
             take[np.argmax(np.where(take < counts, ideal - take, -np.inf))] += 1
         else:
             take[np.argmax(np.where(take > 1, take - ideal, -np.inf))] -= 1
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([seed, 11])
     chosen = [rng.permutation(np.flatnonzero(labels == cls))[:n] for cls, n in enumerate(take)]
     return np.sort(np.concatenate(chosen)).astype(np.int64)

@@ -104,7 +104,7 @@ def hold_out(
     Returns:
         Indices of the train and of the val part, both int64 and ascending.
     """
-    rng = np.random.default_rng([seed, 2])
+    rng = np.random.default_rng([seed, 12])
     in_val = np.zeros(len(labels), dtype=bool)
     for cls in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == cls))

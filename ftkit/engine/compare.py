@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ftkit.architecture import Architecture
 from ftkit.backbones.catalogue import architecture, backbone
 from ftkit.backbones.weights import Tensors, initial_tensors, move_by_one_unit
 from ftkit.data import Dataset, load, store
+from ftkit.data.batches import smallest_batch
 from ftkit.engine.comparison import Comparison, Match
 from ftkit.engine.environments import BACKENDS, check_backends
 from ftkit.engine.session import Session, Worker
 from ftkit.errors import FtkitError, unknown_name
-from ftkit.freezing import frozen_at_depth, resolve
+from ftkit.freezing import check_batch_norm, frozen_at_depth, resolve
 from ftkit.history import Event, Run, RunFailed
 from ftkit.recipe import Recipe
 
@@ -51,6 +54,7 @@ class Experiment:
         self.recipe = recipe
         size = recipe.image_size or backbone(recipe.backbone).image_size
         self.tensors: dict[str, Tensors] = {}
+        self._stored: dict[Path, Path] = {}  # where each session's folder holds the pictures
         draft = architecture(recipe.backbone, recipe.head, 1)
         if recipe.freeze_depth is not None:
             frozen_at_depth(draft, recipe.freeze_depth)
@@ -66,6 +70,10 @@ class Experiment:
         self.architecture: Architecture = architecture(recipe.backbone, recipe.head, classes)
         for strategy in recipe.strategies:
             self.tensors[strategy] = self._draw(self.architecture, strategy)
+            smallest = smallest_batch(len(self.dataset.train), recipe.batch_size)
+            for phase in recipe.phases_of(strategy, self.architecture):
+                states = resolve(phase.freeze, self.architecture)
+                check_batch_norm(states, self.architecture, smallest, size)
 
     def _draw(self, network: Architecture, strategy: str, glorot_head: bool = False) -> Tensors:
         recipe = self.recipe
@@ -91,21 +99,20 @@ class Experiment:
         self,
         folder: Path,
         strategy: str,
-        tensors: Tensors | None = None,
+        tensors: Mapping[str, NDArray[Any]] | None = None,
         max_steps: int | None = None,
         export: Path | None = None,
     ) -> dict[str, Any]:
         """What a worker needs to know, its files written into the session's folder."""
-        stored = folder / "dataset"
-        if not stored.exists():
-            stored.mkdir()
-            store.save(self.dataset, stored)
+        if folder not in self._stored:
+            self._stored[folder] = Path(tempfile.mkdtemp(prefix="dataset-", dir=folder))
+            store.save(self.dataset, self._stored[folder])
         start = folder / "start.safetensors"
-        save_file(self.tensors[strategy] if tensors is None else tensors, start)
+        save_file(dict(self.tensors[strategy] if tensors is None else tensors), start)
         return {
             "recipe": self.recipe.to_dict(),
             "strategy": strategy,
-            "dataset": str(stored),
+            "dataset": str(self._stored[folder]),
             "tensors": str(start),
             "max_steps": max_steps,
             "export": None if export is None else str(export),
@@ -126,11 +133,13 @@ def follow(worker: Worker, job: dict[str, Any], run: Run) -> Iterator[tuple[Run,
             run.seconds = time.perf_counter() - started
             yield run, event
     except (KeyboardInterrupt, GeneratorExit):
-        worker.stop()
-        for event in worker.rest(PATIENCE_SECONDS):
-            run.add(event)
-        if run.status == "running":
-            run.status = "stopped"
+        try:
+            worker.stop()
+            for event in worker.rest(PATIENCE_SECONDS):
+                run.add(event)
+        finally:
+            if run.status == "running":
+                run.status = "stopped"
         raise
 
 
@@ -178,7 +187,8 @@ def compare(
     Args:
         recipe: What to run.
         backends: Where.
-        on_event: Called with each run and event as they happen.
+        on_event: Called with each run and event as they happen; also with the short runs that
+            measure the noise floor, whose strategy says so.
 
     Raises:
         FtkitError: If the recipe or a backend cannot be used.
@@ -196,7 +206,7 @@ def compare(
                         on_event(run, event)
             if len(session.backends) == 2:
                 for strategy in recipe.strategies:
-                    match = match_runs(experiment, session, strategy, runs)
+                    match = match_runs(experiment, session, strategy, runs, on_event)
                     matches += [match] if match else []
         except KeyboardInterrupt:
             interrupted = True
@@ -204,7 +214,11 @@ def compare(
 
 
 def match_runs(
-    experiment: Experiment, session: Session, strategy: str, runs: list[Run]
+    experiment: Experiment,
+    session: Session,
+    strategy: str,
+    runs: list[Run],
+    on_event: OnEvent | None = None,
 ) -> Match | None:
     """Holds the two runs of a strategy against each other and against the contract.
 
@@ -227,24 +241,26 @@ def match_runs(
     steps = min(shared, COMPARED_STEPS)
     differences = _differences(first, second, shared)
     largest = float(differences[:steps].max())
+    ended = all(run.end is not None and run.end.device == "cpu" for run in (first, second))
+    judged = ended and not recipe.differences
     floor: float | None = None
     if recipe.precision == "fp64":
         bound, rule = FP64_BOUND, "float64"
     elif experiment.head_only(strategy):
         bound, rule = FP32_BOUND, "float32, head only"
-        if largest > bound:  # the noise floor does not excuse it, but it may explain it
-            floor = noise_floor(experiment, session, strategy, first, steps)
     else:
-        floor = noise_floor(experiment, session, strategy, first, steps)
-        bound = max(FP32_BOUND, NOISE_FACTOR * floor)
+        if judged:
+            floor = noise_floor(experiment, session, first, steps, on_event)
+        bound = max(FP32_BOUND, NOISE_FACTOR * (floor or 0.0))
         rule = f"float32: {NOISE_FACTOR} x the noise floor, at least {FP32_BOUND:g}"
+    if judged and floor is None and largest > bound:  # no excuse, but perhaps an explanation
+        floor = noise_floor(experiment, session, first, steps, on_event)
     same = _same_predictions(first, second)
     holds: bool | None = largest <= bound
-    if strategy == "two-phase" and recipe.precision == "fp32" and recipe.lr is None:
+    if strategy == "two-phase" and recipe.precision == "fp32" and _default_rates(recipe):
         rule += f", and {SAME_PREDICTIONS:.0%} of the predictions the same"
         holds = holds and same is not None and same >= SAME_PREDICTIONS
-    on_cpu = all(run.end is not None and run.end.device == "cpu" for run in (first, second))
-    if recipe.differences or not on_cpu or math.isinf(bound):
+    if not judged or math.isinf(bound):
         holds = None
     return Match(
         strategy=strategy,
@@ -262,7 +278,11 @@ def match_runs(
 
 
 def noise_floor(
-    experiment: Experiment, session: Session, strategy: str, run: Run, steps: int
+    experiment: Experiment,
+    session: Session,
+    run: Run,
+    steps: int,
+    on_event: OnEvent | None = None,
 ) -> float:
     """How far a run parts from itself when each initial weight moves by one unit in the last place.
 
@@ -270,11 +290,13 @@ def noise_floor(
         The largest difference of the loss at any of the first ``steps`` steps; infinity if the
         second run broke off.
     """
-    start = experiment.initial(strategy, run.backend)
-    moved = move_by_one_unit(start, experiment.recipe.seed)
-    again = Run(run.backend, strategy)
-    job = experiment.job(session.folder, strategy, moved, max_steps=steps)
+    start = experiment.initial(run.strategy, run.backend)
+    moved = move_by_one_unit(start, experiment.recipe.precision, experiment.recipe.seed)
+    again = Run(run.backend, f"{run.strategy}, noise floor")
+    job = experiment.job(session.folder, run.strategy, moved, max_steps=steps)
     for _, event in follow(session.worker(run.backend), job, again):
+        if on_event:
+            on_event(again, event)
         if isinstance(event, RunFailed):
             return math.inf
     return float(_differences(run, again, steps).max())
@@ -293,3 +315,14 @@ def _same_predictions(first: Run, second: Run) -> float | None:
     if not first.val_predictions or len(first.val_predictions) != len(second.val_predictions):
         return None
     return float(np.mean(np.equal(first.val_predictions, second.val_predictions)))
+
+
+def _default_rates(recipe: Recipe) -> bool:
+    """Whether the learning rates are the optimiser's own, as a recipe has them by default."""
+    own = Recipe()
+    return (recipe.lr, recipe.fine_tune_rate, recipe.schedule, recipe.momentum) == (
+        own.lr,
+        own.fine_tune_rate,
+        own.schedule,
+        own.momentum,
+    )

@@ -65,7 +65,7 @@ def _missing(backend: str) -> list[str]:
     if python == sys.executable:
         return [module for module in modules if importlib.util.find_spec(module) is None]
     program = (
-        "import importlib.util, sys; "
+        "import sys; sys.path.pop(0); import importlib.util; "
         "print(*[m for m in sys.argv[1:] if importlib.util.find_spec(m) is None])"
     )
     try:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save
 
+from ftkit.data.drawn import TASKS
 from ftkit.engine.compare import Experiment, OnEvent, follow
 from ftkit.engine.session import Session
-from ftkit.errors import RunBrokeOff
+from ftkit.errors import FtkitError, RunBrokeOff
 from ftkit.history import Run
 from ftkit.recipe import Recipe
 from ftkit.writing import check_writable, writable_folder, write_bytes, write_text
@@ -59,6 +60,11 @@ def pretrain(
         if run.status != "done":
             raise RunBrokeOff(f"Pretraining did not end: {run.error}\n{run.error_details}".strip())
         tensors = load_file(trained)
+    if recipe.data not in TASKS:
+        raise FtkitError(
+            f"Expected a drawn task to pretrain on, one of: {', '.join(TASKS)}; got "
+            f"{recipe.data!r}. The card that comes with the weights speaks of drawn pictures."
+        )
     folder = writable_folder(folder)
     halves = save({name: value.astype(np.float16) for name, value in tensors.items()})
     weights = folder / f"{recipe.backbone}.safetensors"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import queue
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,11 +21,14 @@ from typing import Any
 import psutil
 
 from ftkit.engine.environments import check_backends, interpreter
+from ftkit.errors import FtkitError
 from ftkit.history import Event, RunEnd, RunFailed, event_from_dict
+from ftkit.version import __version__
 
 QUIET_SECONDS = 0.2
 TAIL_CHARACTERS = 4000
-FOLDER_PREFIX = "ftkit-session-"  # then the process's number
+# Not "-m": that would put the user's folder first, and a random.py there before Python's own.
+START = "import sys; sys.path.pop(0); from ftkit.engine.worker import main; main()"
 # What a worker's environment holds unless the user's says otherwise.
 WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
@@ -48,32 +54,39 @@ class Worker:
         """
         self.backend = backend
         self._ready: dict[str, Any] | None = None
+        own_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.process = subprocess.Popen(
-            [interpreter(backend), "-m", "ftkit.engine.worker", backend],
+            [interpreter(backend), "-c", START, backend],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
             encoding="utf-8",
+            errors="replace",
             env={
                 **WORKER_ENVIRONMENT,
                 **os.environ,
+                "KERAS_BACKEND": "tensorflow",  # another one would import torch beside TensorFlow
                 **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)),
             },
             start_new_session=True,  # Ctrl-C in a terminal reaches us, and we decide
+            creationflags=own_group,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            try:
-                self._lines.put(json.loads(line))
-            except ValueError:
-                continue  # cut off by the process's death, or another program's words
-        self._lines.put(None)
+        try:
+            for line in self.process.stdout:
+                with suppress(ValueError):  # cut off by the process's death
+                    message = json.loads(line)
+                    if isinstance(message, dict):
+                        self._lines.put(message)
+        finally:
+            self._lines.put(None)
 
     @property
     def alive(self) -> bool:
@@ -81,12 +94,21 @@ class Worker:
         return self.process.poll() is None
 
     def devices(self) -> tuple[str, ...]:
-        """What the framework can run on; waits until it has been imported."""
+        """What the framework can run on; waits until it has been imported.
+
+        Raises:
+            FtkitError: If the worker's ftkit is not of this version.
+        """
         while self._ready is None:
             message = self._next()
             if message is None:
                 return ()
             self._ready = message
+            if message["ftkit"] != __version__:
+                raise FtkitError(
+                    f"Expected ftkit {__version__} in {interpreter(self.backend)} too; it has "
+                    f"{message['ftkit']}. Install the same version there."
+                )
         return tuple(self._ready["devices"])
 
     def run(self, job: dict[str, Any]) -> Iterator[Event]:
@@ -132,6 +154,7 @@ class Worker:
         """Ends the process."""
         self.process.kill()
         self.process.wait()
+        self._reader.join()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 try:
@@ -179,13 +202,17 @@ class Session:
         self._workers: dict[str, Worker] = {}
         _remove_orphans()
         self._temporary = tempfile.TemporaryDirectory(
-            prefix=f"{FOLDER_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True
+            prefix=f"{_folder_prefix()}{os.getpid()}-", ignore_cleanup_errors=True
         )
         self.folder = Path(self._temporary.name)
 
     def __enter__(self) -> Session:
-        for backend in self.backends:
-            self.worker(backend)
+        try:
+            for backend in self.backends:
+                self.worker(backend)
+        except BaseException:  # Ctrl-C too: no __exit__ follows
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -194,9 +221,13 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker in self._workers.values():
-            worker.close()
-        self._temporary.cleanup()
+        self._close()
+
+    def _close(self) -> None:
+        with ExitStack() as stack:  # each is closed, whatever happens while another is
+            stack.callback(self._temporary.cleanup)
+            for worker in self._workers.values():
+                stack.callback(worker.close)
 
     def worker(self, backend: str) -> Worker:
         """The framework's worker; a new one if the last has died."""
@@ -208,9 +239,15 @@ class Session:
         return worker
 
 
+def _folder_prefix() -> str:
+    """Beginning of a session's folder: a process's number says nothing on another machine."""
+    return f"ftkit-session-{zlib.crc32(platform.node().encode()):08x}-"
+
+
 def _remove_orphans() -> None:
     """Removes the folders of sessions whose process was killed before it could."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*-*"):
-        owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+    prefix = _folder_prefix()
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"):
+        owner = folder.name.removeprefix(prefix).partition("-")[0]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)

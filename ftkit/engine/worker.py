@@ -26,6 +26,7 @@ from ftkit.backends.protocol import Backend
 from ftkit.data.store import open_stored
 from ftkit.history import RunEnd, RunFailed, Step, event_to_dict
 from ftkit.recipe import Recipe
+from ftkit.version import __version__
 
 
 class Inbox:
@@ -59,7 +60,7 @@ def main() -> None:
 
     inbox = Inbox(sys.stdin)
     backend: Backend = importlib.import_module(f"ftkit.backends.{sys.argv[1]}")
-    send({"kind": "ready", "devices": backend.devices(), "versions": backend.versions()})
+    send({"kind": "ready", "devices": backend.devices(), "ftkit": __version__})
     while True:
         job = inbox.jobs.get()
         try:
@@ -105,7 +106,3 @@ def run_job(
             save_file(backend.export(network), part)
             part.replace(job["export"])
         send(event_to_dict(event))
-
-
-if __name__ == "__main__":
-    main()

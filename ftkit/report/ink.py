@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 
@@ -26,7 +25,6 @@ class Ink:
         shadow: Background of the steps that the contract speaks of.
         lines: First framework, second framework, difference.
         limit: The contract's bound.
-        on_dark_shade: Numbers on the strongest shade of a confusion matrix.
     """
 
     paper: str
@@ -36,12 +34,6 @@ class Ink:
     shadow: str
     lines: tuple[str, str, str]
     limit: str
-    on_dark_shade: str
-
-    @property
-    def shades(self) -> LinearSegmentedColormap:
-        """Colours from the background to the first framework's line."""
-        return LinearSegmentedColormap.from_list("shades", [self.paper, self.lines[0]])
 
     def line(self, index: int, single: bool) -> dict[str, Any]:
         """How a line is drawn: the second dashed on top of a wider first, so that both show.
@@ -75,7 +67,6 @@ LIGHT = Ink(
     shadow="#f1f4f8",
     lines=("#0072b2", "#f07f13", "#7a4b94"),
     limit="#b3261e",
-    on_dark_shade="#ffffff",
 )
 DARK = Ink(
     paper="#171c24",
@@ -85,7 +76,6 @@ DARK = Ink(
     shadow="#1f2630",
     lines=("#3b8fd4", "#ffb648", "#c9a0e0"),
     limit="#ff8a80",
-    on_dark_shade="#10151c",
 )
 
 

@@ -82,30 +82,6 @@ def curves(
     return figure
 
 
-def confusion(matrix: NDArray[np.int64], class_names: Sequence[str], dark: bool = False) -> Figure:
-    """A confusion matrix as a picture: true classes down, predicted classes across."""
-    ink = DARK if dark else LIGHT
-    classes = len(class_names)
-    side = 2.2 + 0.42 * classes
-    figure = Picture(figsize=(side + 0.6, side), layout="constrained", facecolor=ink.paper)
-    axes = figure.subplots()
-    axes_in(axes, ink)
-    axes.grid(False)
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap=ink.shades, vmin=0, vmax=1)
-    names = [ink.drawable(name) for name in class_names]
-    turn = 0 if max(map(len, names), default=0) * classes <= 24 else 90
-    axes.set_xticks(range(classes), names, rotation=turn, parse_math=False)
-    axes.set_yticks(range(classes), names, parse_math=False)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    for row, column in np.argwhere(matrix > 0):
-        colour = ink.on_dark_shade if shares[row, column] > 0.5 else ink.text
-        number = f"{matrix[row, column]:,}"
-        axes.text(column, row, number, ha="center", va="center", color=colour, fontsize=9)
-    return figure
-
-
 def _runs(comparison: Comparison, strategy: str) -> list[Run]:
     return [run for run in comparison.runs if run.strategy == strategy]
 

@@ -1,4 +1,4 @@
-"""The results of a comparison as a table: as records, as plain text and for the terminal."""
+"""The results of a comparison as a table: as records and as plain text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from io import StringIO
-from shutil import get_terminal_size
 
 from rich import box
 from rich.console import Console
@@ -16,9 +15,6 @@ from rich.text import Text
 from ftkit.engine.comparison import Comparison
 from ftkit.history import Run
 from ftkit.report import formats
-from ftkit.report.verdict import match_lines
-
-__all__ = ["match_lines", "note", "notes", "rich_table", "rows", "text_table"]
 
 # Plain characters, so that the text survives any terminal, log file and issue tracker.
 _PLAIN = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
@@ -81,7 +77,7 @@ def text_table(comparison: Comparison, width: int | None = None) -> str:
             name or number is cut; a width below 50 is exceeded.
     """
     width = _DEFAULT_WIDTH if width is None else width
-    table = _fitting(comparison, width, _PLAIN)
+    table = _fitting(comparison, width)
     console = _plain_console(max(width, _natural_width(table)))
     console.print(table)
     file = console.file
@@ -90,17 +86,6 @@ def text_table(comparison: Comparison, width: int | None = None) -> str:
     for reason in notes(comparison):
         lines += ["", *_wrapped(reason, width)]
     return "\n".join(lines) + "\n"
-
-
-def rich_table(comparison: Comparison, width: int | None = None) -> Table:
-    """The table for a terminal, in colour; the reasons in :func:`note` are not in it.
-
-    Args:
-        comparison: What to show.
-        width: Columns to keep within, the terminal's by default.
-    """
-    width = get_terminal_size((_DEFAULT_WIDTH, 24)).columns if width is None else width
-    return _fitting(comparison, width, box.SIMPLE_HEAD)
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -135,19 +120,17 @@ def note(run: Run) -> str:
     return ""
 
 
-def _fitting(comparison: Comparison, width: int, frame: box.Box) -> Table:
+def _fitting(comparison: Comparison, width: int) -> Table:
     """The table in the widest layout that keeps within the width."""
     for layout in _LAYOUTS:
-        table = _table(comparison.runs, layout, frame)
+        table = _table(comparison.runs, layout)
         if _natural_width(table) <= width:
             break
     return table
 
 
-def _table(runs: Sequence[Run], layout: Sequence[str], frame: box.Box) -> Table:
-    table = Table(
-        box=frame, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
-    )
+def _table(runs: Sequence[Run], layout: Sequence[str]) -> Table:
+    table = Table(box=_PLAIN, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in layout:
         left = column in _NAMES
         table.add_column(Text(column), justify="left" if left else "right", no_wrap=True)
@@ -160,8 +143,8 @@ def _cell(run: Run, column: str) -> Text:
     if run.status == "done" or column in _NAMES or column in _COUNTS:
         return Text(_FORMATS[column](run))
     if column == "val acc.":
-        return Text(run.status, style="bold red" if run.status == "failed" else "yellow")
-    return Text(formats.MISSING, style="dim")
+        return Text(run.status)
+    return Text(formats.MISSING)
 
 
 def _natural_width(table: Table) -> int:

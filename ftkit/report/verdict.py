@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ftkit.engine.compare import NOISE_FACTOR
 from ftkit.engine.comparison import Comparison, Match
 from ftkit.history import Run
 from ftkit.report.formats import difference, framework, listed, percent, times
+
+_VISIBLE = 1e-3
+"""A noise floor above this shows in the curves and in the predictions."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def match_line(match: Match) -> str:
         parts.append(f"That is {said} the bound of {difference(match.bound)} ({match.rule}).")
     if match.noise_floor is not None:
         parts.append(f"Noise floor {difference(match.noise_floor)}.")
+        if match.holds is False and match.largest_difference <= NOISE_FACTOR * match.noise_floor:
+            parts.append("Rounding alone moves this run as far: it is chaotic.")
     if match.same_predictions is not None:
         same = percent(match.same_predictions)
         parts.append(f"Same prediction for {same} of the validation pictures.")
@@ -66,11 +72,27 @@ def verdict(comparison: Comparison) -> Verdict:
     if not held:
         because = "; ".join(dict.fromkeys(open_.values())) or "no strategy was run"
         return Verdict("none", "Not comparable", f"Not comparable, because {because}.")
-    sentence = f"The match holds in {listed(held)}."
+    sentence = f"The match holds in {listed(held)}.{_chaos(comparison)}"
     for reason in dict.fromkeys(open_.values()):
         names = listed([strategy for strategy, why in open_.items() if why == reason])
         sentence += f" Nothing is claimed about {names}, because {reason}."
     return Verdict("holds", "The match holds", sentence)
+
+
+def _chaos(comparison: Comparison) -> str:
+    """That a match which holds may still look parted, where rounding alone parts the runs."""
+    chaotic = [
+        match for match in comparison.match if match.holds and (match.noise_floor or 0) > _VISIBLE
+    ]
+    if not chaotic:
+        return ""
+    names = listed([match.strategy for match in chaotic])
+    most = difference(max(match.noise_floor or 0 for match in chaotic))
+    return (
+        f" In {names} rounding alone parts a run from itself by up to {most}: training is chaotic "
+        "there, and the curves drift apart. In float64 (--precision fp64) they stay together "
+        "much longer."
+    )
 
 
 def _found(match: Match) -> str:

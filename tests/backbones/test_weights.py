@@ -95,16 +95,19 @@ def test_the_head_is_the_same_whatever_the_backbones_weights(tmp_path, sound):
     assert not np.array_equal(random["conv1.weight"], loaded["conv1.weight"])
 
 
-def test_for_the_noise_floor_each_weight_moves_one_unit_up_or_down_and_statistics_stay():
+@pytest.mark.parametrize(("precision", "kind"), [("fp32", np.float32), ("fp64", np.float64)])
+def test_for_the_noise_floor_each_weight_moves_one_unit_up_or_down_and_statistics_stay(
+    precision, kind
+):
     tensors = drawn()
-    moved, again, other = (move_by_one_unit(tensors, seed) for seed in (0, 0, 1))
+    moved, again, other = (move_by_one_unit(tensors, precision, seed) for seed in (0, 0, 1))
     for name, value in tensors.items():
-        assert moved[name].dtype == np.float32
+        assert moved[name].dtype == kind
         assert np.array_equal(moved[name], again[name])
         if ".running_" in name:
             assert np.array_equal(moved[name], value)
             continue
-        up, down = (np.nextafter(value, np.float32(end)) for end in (np.inf, -np.inf))
+        up, down = (np.nextafter(value.astype(kind), kind(end)) for end in (np.inf, -np.inf))
         rises = moved[name] == up
         assert (rises | (moved[name] == down)).all()
         assert value.size < 100 or 0.3 < rises.mean() < 0.7

@@ -90,7 +90,7 @@ def sgd_steps(backend: Any, arrays: Arrays, lr: float, batch_norm: str, **option
     network, made = network_of(backend, arrays, **options)
     phase = Phase(1, FreezePlan(batch_norm=batch_norm), lr)
     states = resolve(phase.freeze, made)
-    recipe = Recipe(head=made.head)
+    recipe = Recipe(optimizer="sgd", head=made.head)
     backend.apply_freeze(network, states)
     optimizer = backend.make_optimizer(network, states, recipe, phase)
     step = backend.make_step(network, optimizer, recipe)
@@ -135,7 +135,7 @@ def training_after_another_was_built(backend: Any, arrays: Arrays) -> Arrays:
     """A float64 network trains although a float32 one has been built since."""
     network, made = network_of(backend, arrays)
     network_of(backend, arrays, precision="fp32")
-    recipe = Recipe(lr=0.1, batch_size=4, precision="fp64")
+    recipe = Recipe(optimizer="sgd", lr=0.1, batch_size=4, precision="fp64")
     phase = Phase(1, FreezePlan(frozen=made.blocks), 0.1)
     events = backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False)
     return {"losses": [event.loss for event in events if event.kind == "step"]}
@@ -145,7 +145,9 @@ def training_after_training(backend: Any, arrays: Arrays) -> Arrays:
     """A network that was trained with shared masks takes a training pass of the caller's own."""
     head = {"hidden": 8, "dropout": 0.5}
     network, made = network_of(backend, arrays, head=head)
-    recipe = Recipe(lr=0.1, batch_size=4, precision="fp64", head=made.head)
+    recipe = Recipe(
+        optimizer="sgd", lr=0.1, batch_size=4, precision="fp64", head=made.head
+    )
     phase = Phase(1, FreezePlan(frozen=made.blocks), 0.1)
     list(backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False))
     backend.apply_freeze(network, resolve(phase.freeze, made))

@@ -28,6 +28,8 @@ def recipe_for(pictures, strategy="fine-tuning", **options):
         "precision": "fp64",
         "epochs": 2,
         "batch_size": 8,
+        "optimizer": "sgd",
+        "schedule": "constant",
         "batch_norm": "inference",
         "device": "cpu",
         "strategies": ("custom",) if "phases" in options else (strategy,),
@@ -66,7 +68,9 @@ def alike(runs, figure):
 
 @pytest.mark.parametrize("depth", range(len(BLOCKS) + 1))
 def test_sgd_at_every_freeze_depth(alike, pictures, depth):
-    pair = alike(recipe_for(pictures, freeze_depth=depth), "SGD, each depth")
+    recipe = recipe_for(pictures, freeze_depth=depth)
+    assert recipe.optimizer == "sgd"
+    pair = alike(recipe, "SGD, each depth")
     assert pair.pytorch.freeze_depth == depth
 
 
@@ -75,6 +79,7 @@ def test_adamw_at_every_freeze_depth_augmented(alike, pictures, depth):
     recipe = recipe_for(
         pictures, freeze_depth=depth, optimizer="adamw", weight_decay=1e-2, augment="flip-crop"
     )
+    assert recipe.optimizer == "adamw"
     alike(recipe, "AdamW, each depth")
 
 

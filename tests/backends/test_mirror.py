@@ -16,11 +16,12 @@ MIRRORED = sorted(path.name for path in (FOLDER / "pytorch").glob("*.py"))
 # What only one side has, and why. "file" alone is a whole file.
 EXTRAS = {
     "pytorch": {
-        "backbones.py: SmallResNet": "torchvision's ResNet cannot be narrowed without a subclass",
-        "backbones.py: SharedDropout": "a module; Keras's layers stand in layers.py",
+        "backbones.py: ScaledResNet": "torchvision's ResNet cannot be narrowed without a subclass",
+        "layers.py: SharedDropout.forward": "what Keras calls call()",
     },
     "tensorflow": {
-        "layers.py": "Keras layers with PyTorch's arithmetic; PyTorch has its own",
+        "layers.py: BatchNorm": "PyTorch's arithmetic; torch.nn has it",
+        "layers.py: SharedDropout.call": "what PyTorch calls forward()",
         "backbones.py: CAFFE_MEAN": "the difference input-scaling exists on the Keras side alone",
         "backbones.py: Network.keras_scaling": "the same",
         "optimizers.py: GroupedOptimizer": "torch.optim has parameter groups",

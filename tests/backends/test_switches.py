@@ -21,10 +21,10 @@ GATHER_THEN_USE = tuple(
 
 # Where each difference matters: a recipe, and how many of its steps.
 WHERE = {
-    "sgd-momentum": ({"phases": (TWO_RATES,)}, 8),
+    "sgd-momentum": ({"optimizer": "sgd", "phases": (TWO_RATES,)}, 8),
     "adam-epsilon": ({"optimizer": "adamw", "freeze_depth": 4}, 8),
     "rmsprop-constants": ({"optimizer": "rmsprop", "freeze_depth": 4}, 8),
-    "weight-decay": ({"weight_decay": 0.1, "freeze_depth": 5}, 8),
+    "weight-decay": ({"optimizer": "sgd", "weight_decay": 0.1, "freeze_depth": 5}, 8),
     "head-init": ({"freeze_depth": 5}, 4),
     "batch-norm-constants": ({"batch_norm": "train", "freeze_depth": 3}, 8),
     "running-variance": ({"phases": GATHER_THEN_USE}, 23),
@@ -46,6 +46,8 @@ def recipe_for(data, name, switched):
         "precision": "fp64",
         "epochs": 1,
         "batch_size": 8,
+        "optimizer": "sgd",
+        "schedule": "constant",
         "batch_norm": "inference",
         "device": "cpu",
         "strategies": ("custom",) if "phases" in options else ("fine-tuning",),

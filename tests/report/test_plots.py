@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ftkit.engine.comparison import Comparison
 from ftkit.history import Run
-from ftkit.report.plots import confusion, curves
+from ftkit.report.plots import curves
 
 Build = Callable[..., Comparison]
 Fail = Callable[..., Run]
@@ -122,13 +122,6 @@ def test_a_comparison_without_runs_is_drawn_empty(build: Build) -> None:
     comparison.runs.clear()
     comparison.match.clear()
     drawn(curves(comparison))
-
-
-def test_a_confusion_matrix_takes_any_class_name() -> None:
-    names = ["cat", "$x_{$", "犬", "a_b^c", "line\nbreak"]
-    for dark in (False, True):
-        drawn(confusion(np.eye(5, dtype=np.int64), names, dark=dark))
-    drawn(confusion(np.zeros((1, 1), np.int64), ["only"]))
 
 
 def test_plots_leave_pyplot_alone() -> None:

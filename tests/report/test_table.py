@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from io import StringIO
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from ftkit.engine.comparison import Comparison
 from ftkit.history import Run
 from ftkit.report import formats
-from ftkit.report.table import match_lines, note, rich_table, rows, text_table
-from ftkit.report.verdict import verdict
+from ftkit.report.table import note, rows, text_table
+from ftkit.report.verdict import match_lines, verdict
 
 Build = Callable[..., Comparison]
 Fail = Callable[..., Run]
@@ -79,12 +77,6 @@ def test_a_run_whose_loss_is_lost_says_from_where_on(build: Build) -> None:
     run = build(["scratch"]).runs[0]
     run.steps[5] = dataclasses.replace(run.steps[5], loss=math.nan)
     assert "not a finite number from step 6 on" in note(run)
-
-
-def test_the_terminal_table_fits_the_terminal(comparison: Comparison) -> None:
-    console = Console(file=StringIO(), width=80, force_jupyter=False)
-    console.print(rich_table(comparison, width=80))
-    assert "…" not in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_the_last_line_says_that_the_match_holds(comparison: Comparison) -> None:

@@ -14,6 +14,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 from ftkit.architecture import Architecture
 from ftkit.backends.pytorch.devices import pick_device
+from ftkit.backends.pytorch.layers import SharedDropout
 
 DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
 
@@ -64,7 +65,7 @@ class Network:
         return torch.from_numpy(values).to(self.device, self.dtype)
 
 
-class SmallResNet(ResNet):
+class ScaledResNet(ResNet):
     """Torchvision's ResNet of basic blocks, at any width."""
 
     def __init__(self, width: int, depths: tuple[int, ...]) -> None:
@@ -76,29 +77,6 @@ class SmallResNet(ResNet):
             stride = 1 if index == 0 else 2
             layer = self._make_layer(BasicBlock, width * 2**index, depth, stride)
             setattr(self, f"layer{index + 1}", layer)
-
-
-class SharedDropout(nn.Module):
-    """Dropout whose mask is given, so that every framework drops the same units.
-
-    Attributes:
-        keep: What the next forward pass in training multiplies by, shape ``(n, units)``; with
-            None it drops at random.
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-        self.keep: torch.Tensor | None = None
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Drops units in training, and does nothing otherwise."""
-        if not self.training:
-            return values
-        keep, self.keep = self.keep, None
-        if keep is not None:
-            return values * keep
-        return nn.functional.dropout(values, self.rate)
 
 
 def build(
@@ -118,7 +96,7 @@ def build(
         differences: Framework differences that are switched on. The layers of both frameworks
             follow torchvision when matched, so that none changes anything here.
     """
-    model = SmallResNet(architecture.width, architecture.depths)
+    model = ScaledResNet(architecture.width, architecture.depths)
     model.fc = _head(architecture)
     chosen = pick_device(device)
     dtype = DTYPES[precision]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ftkit.backends.pytorch.backbones import Network
 from ftkit.data.batches import evaluation_batches
+from ftkit.errors import unknown_name
 
 
 def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray[Any]:
@@ -22,7 +23,12 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
 
     Returns:
         Shape ``(n, height, width, channels)`` at that block, in the network's type.
+
+    Raises:
+        FtkitError: If the backbone has no such block.
     """
+    if block not in network.architecture.blocks:
+        raise unknown_name("block", block, network.architecture.blocks)
     found: list[NDArray[Any]] = []
 
     def keep(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:

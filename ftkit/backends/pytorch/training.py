@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import optim
 
-from ftkit.backends.pytorch.backbones import Network, SharedDropout, export
+from ftkit.backends.pytorch.backbones import Network, export
 from ftkit.backends.pytorch.devices import device_memory_mb, versions
 from ftkit.backends.pytorch.freezing import apply_freeze, batch_norm_modes
+from ftkit.backends.pytorch.layers import SharedDropout
 from ftkit.backends.pytorch.optimizers import make_optimizer, optimizer_groups, set_rate
 from ftkit.backends.pytorch.prediction import evaluate
 from ftkit.backends.recording import Recorder
@@ -84,6 +85,8 @@ def train(
             modes = batch_norm_modes(network)
             before = export(network)
             optimizer = make_optimizer(network, states, recipe, phase)
+            set_rate(optimizer, phase.lr)
+            groups = optimizer_groups(optimizer)
             step = make_step(network, optimizer, recipe)
             yield recorder.start_phase(phase, states)
             for rates in recorder.rates(phase):
@@ -100,7 +103,6 @@ def train(
                     break
                 val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
                 yield recorder.end_epoch(val_loss, val_accuracy)
-            groups = optimizer_groups(optimizer)
             yield recorder.end_phase(states, before, export(network), groups, modes)
             if should_stop():
                 break

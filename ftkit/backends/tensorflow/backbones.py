@@ -58,7 +58,8 @@ class Network:
 
     def forward(self, images: NDArray[np.uint8]) -> tf.Tensor:
         """From pictures, uint8, to logits in inference mode."""
-        return self._traced(images)
+        with tf.device(self.device):
+            return self._traced(images)
 
     @cached_property
     def _traced(self) -> Callable[[NDArray[np.uint8]], tf.Tensor]:
@@ -156,6 +157,7 @@ def build(
         differences: Framework differences that are switched on.
     """
     chosen = pick_device(device)
+    keras.config.set_image_data_format("channels_last")  # whatever the user's Keras says
     dtype = DTYPES[precision]
     make = _Builder(architecture, dtype, differences)
     with tf.device(chosen):

@@ -33,11 +33,11 @@ def pick_device(device: str) -> str:
             "Expected a GPU that TensorFlow can use; it sees none. Use --device cpu, or install "
             "tensorflow[and-cuda] in an environment of its own."
         )
-    if device == "cpu" or "gpu" not in devices():
-        return "cpu"
     tf.config.experimental.enable_tensor_float_32_execution(False)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
+    if device == "cpu" or "gpu" not in devices():
+        return "cpu"
     tf.config.experimental.reset_memory_stats("GPU:0")
     return "gpu"
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from ftkit.backends.tensorflow.backbones import Network
 from ftkit.data.batches import evaluation_batches
+from ftkit.errors import unknown_name
 
 
 def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray[Any]:
@@ -22,11 +24,17 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
 
     Returns:
         Shape ``(n, height, width, channels)`` at that block, in the network's type.
+
+    Raises:
+        FtkitError: If the backbone has no such block.
     """
+    if block not in network.architecture.blocks:
+        raise unknown_name("block", block, network.architecture.blocks)
     model = network.model
     part = keras.Model(model.inputs, model.get_layer(block).output)
-    found = [
-        part(network.preprocess(batch), training=False).numpy()
-        for batch in evaluation_batches(images)
-    ]
+    with tf.device(network.device):
+        found = [
+            part(network.preprocess(batch), training=False).numpy()
+            for batch in evaluation_batches(images)
+        ]
     return np.concatenate(found)

@@ -194,14 +194,15 @@ def make_optimizer(
         "decoupled": recipe.optimizer == "adamw" or "weight-decay" in native,
     }
     optimizer: GroupedOptimizer
-    if recipe.optimizer == "sgd":
-        in_velocity = "sgd-momentum" in native
-        optimizer = SGD(recipe.momentum, rate_in_velocity=in_velocity, **options)
-    elif recipe.optimizer in ("adam", "adamw"):
-        optimizer = Adam(epsilon_first="adam-epsilon" in native, **options)
-    else:
-        optimizer = RMSprop(keras_constants="rmsprop-constants" in native, **options)
-    optimizer.build([variable for variables in blocks.values() for variable in variables])
+    with tf.device(network.device):
+        if recipe.optimizer == "sgd":
+            in_velocity = "sgd-momentum" in native
+            optimizer = SGD(recipe.momentum, rate_in_velocity=in_velocity, **options)
+        elif recipe.optimizer in ("adam", "adamw"):
+            optimizer = Adam(epsilon_first="adam-epsilon" in native, **options)
+        else:
+            optimizer = RMSprop(keras_constants="rmsprop-constants" in native, **options)
+        optimizer.build([variable for variables in blocks.values() for variable in variables])
     return optimizer
 
 

@@ -116,6 +116,8 @@ def train(
             modes = batch_norm_modes(network)
             before = export(network)
             optimizer = make_optimizer(network, states, recipe, phase)
+            set_rate(optimizer, phase.lr)
+            groups = optimizer_groups(optimizer)
             step = make_step(network, optimizer, recipe)
             yield recorder.start_phase(phase, states)
             for rates in recorder.rates(phase):
@@ -131,7 +133,6 @@ def train(
                     break
                 val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
                 yield recorder.end_epoch(val_loss, val_accuracy)
-            groups = optimizer_groups(optimizer)
             yield recorder.end_phase(states, before, export(network), groups, modes)
             if should_stop():
                 break
