@@ -15,16 +15,18 @@ import ftkit
 from ftkit.differences import SWITCHES
 from ftkit.progress import progress
 
+DEAD = 1e-6
+
 # Where a switch matters. What is not named here is the common recipe.
 WHERE: dict[str, dict[str, Any]] = {
-    "sgd-momentum": {"schedule": "cosine"},
+    "sgd-momentum": {"optimizer": "sgd"},
     "adam-epsilon": {"optimizer": "adam"},
     "rmsprop-constants": {"optimizer": "rmsprop"},
     "weight-decay": {"optimizer": "adam", "weight_decay": 1e-2},
     "batch-norm-constants": {"batch_norm": "train"},
     "running-variance": {"batch_norm": "train"},
     "frozen-batch-norm": {"strategies": ("feature-extraction",)},
-    "cross-entropy": {"lr": 0.1, "strategies": ("feature-extraction",)},
+    "cross-entropy": {"lr": 1.0, "strategies": ("feature-extraction",)},
     "dropout": {"head": ftkit.Head(hidden=64, dropout=0.5)},
     "shuffling": {"train_size": 1280, "batch_size": 32},
 }
@@ -55,6 +57,8 @@ def main() -> None:
         recipe = replace(common, **WHERE.get(name, {}))
         step, val = parting(replace(recipe, differences=(name,)))
         off = max(parting(recipe))
+        if max(step, val) < DEAD:
+            raise ftkit.FtkitError(f"{name} changes nothing in this recipe: {recipe}")
         print(f"| `{name}` | {step:.1e} | {val:.1e} | {off:.1e} |", flush=True)
 
 

@@ -118,7 +118,7 @@ class Recipe:
     batch_size: int = 32
     optimizer: str = "adamw"
     lr: float | None = None
-    fine_tune_rate: float = 0.1
+    fine_tune_rate: float = 0.3
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "cosine"

@@ -19,6 +19,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from ftkit.engine.session import START
+
 FTKIT = [sys.executable, "-m", "ftkit"]
 FILES = ["curves.png", "history.json", "report.html", "summary.json"]
 RUN_ENTRIES = {
@@ -112,7 +114,10 @@ def refused(tmp_path, a_python):
         ("--data drawn-pet", r"data 'drawn-pet'. Did you mean 'drawn-pets'\? .* give a folder"),
         ("--data no/such/folder", "one sub-folder per class; cannot read no.such.folder: No such"),
         ("--backbone resnet_z", r"backbone 'resnet_z'. Did you mean 'resnet_s'\? Choose one of"),
-        ("--weights bundeld", "'bundled', 'random' or a .safetensors file; got 'bundeld'"),
+        (
+            "--weights bundeld",
+            r"weights 'bundeld'. Did you mean 'bundled'\? .* ends in .safetensors",
+        ),
         ("--weights w.safetensors", "There is no weights file at w.safetensors. Check the path."),
         ("--backbone resnet18", "No weights for resnet18 .* Use --weights random"),
         ("--strategies two-fase", r"strategy 'two-fase'. Did you mean 'two-phase'\? Choose one of"),
@@ -381,7 +386,7 @@ def children_of(process, count):
     parent = psutil.Process(process.pid)
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        found = [child for child in parent.children() if "ftkit.engine.worker" in child.cmdline()]
+        found = [child for child in parent.children() if START in child.cmdline()]
         if len(found) == count:
             return {child.cmdline()[-1]: child for child in found}
         time.sleep(0.05)

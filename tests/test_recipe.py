@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -42,6 +44,7 @@ def test_without_arguments_it_runs_the_four_strategies_on_the_drawn_pets():
     assert (recipe.data, recipe.backbone, recipe.weights) == ("drawn-pets", "resnet_s", "bundled")
     assert recipe.strategies == ("scratch", "feature-extraction", "fine-tuning", "two-phase")
     assert (recipe.precision, recipe.batch_norm, recipe.differences) == ("fp32", "auto", ())
+    assert (recipe.optimizer, recipe.learning_rate, recipe.schedule) == ("adamw", 1e-3, "cosine")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,23 @@ def test_without_arguments_it_runs_the_four_strategies_on_the_drawn_pets():
         ({"lr": -0.1}, "lr must be a number above 0; got -0.1."),
         ({"lr": NAN}, "lr must be a number above 0; got nan."),
         ({"lr": INFINITY}, "lr must be a number above 0; got inf."),
+        ({"lr": "0.1"}, "lr must be a number above 0; got '0.1'."),
+        ({"fine_tune_rate": None}, "fine_tune_rate must be a number above 0; got None."),
+        ({"momentum": "x"}, "momentum must lie in 0 <= momentum < 1; got 'x'."),
+        ({"momentum": False}, "momentum must lie in 0 <= momentum < 1; got False."),
+        ({"label_smoothing": [0]}, r"0 <= label_smoothing < 1; got \[0\]."),
+        ({"weight_decay": None}, "weight_decay must be 0 or more; got None."),
+        ({"head": 5}, "head must be a Head; got 5."),
+        ({"head": Head(dropout="x")}, "0 <= head.dropout < 1; got 'x'."),
+        ({"strategies": None}, "strategies must be a list; got None"),
+        ({"strategies": [None]}, "Unknown strategy 'None'. Choose one of: scratch,"),
+        ({"differences": 5}, "differences must be a list; got 5"),
+        ({"differences": [["dropout"]]}, r"Unknown difference .*\['dropout'\]"),
+        ({"optimizer": ["sgd"]}, r"Unknown optimizer .*\['sgd'\]"),
+        ({"optimizer": {}}, "Unknown optimizer '{}'"),
+        ({"phases": PHASE}, "phases must be a list; got Phase"),
+        ({"phases": [1]}, r"phases\[0\] must be a Phase; got 1."),
+        ({"phases": [PHASE, {"epochs": 1}]}, r"phases\[1\] must be a Phase; got {'epochs': 1}."),
         ({"fine_tune_rate": 0}, "fine_tune_rate must be a number above 0; got 0."),
         ({"momentum": 1}, "momentum must lie in 0 <= momentum < 1; got 1."),
         ({"momentum": NAN}, "momentum must lie in 0 <= momentum < 1; got nan."),
@@ -101,7 +121,15 @@ def test_a_value_that_cannot_be_is_refused_with_what_arrived(given, message):
         ({"epochs": 0}, "Phase.epochs must be a whole number of at least 1; got 0."),
         ({"lr": 0.0}, "Phase.lr must be a number above 0; got 0.0."),
         ({"schedule": "step"}, "Unknown schedule 'step'"),
+        ({"lr": "a"}, "Phase.lr must be a number above 0; got 'a'."),
+        ({"schedule": ["linear"]}, r"Unknown schedule .*\['linear'\]"),
+        ({"freeze": ("stem",)}, r"Phase.freeze must be a FreezePlan; got \('stem',\)."),
+        ({"freeze": None}, "Phase.freeze must be a FreezePlan; got None."),
         ({"block_rates": {"stem": 0}}, r"Phase.block_rates\['stem'\] must be a number above 0"),
+        ({"block_rates": {"stem": "x"}}, r"Phase.block_rates\['stem'\] must be .* got 'x'."),
+        ({"block_rates": {1: 0.5}}, "A name in Phase.block_rates must be a str; got 1."),
+        ({"block_rates": None}, "Phase.block_rates must be a Mapping; got None."),
+        ({"block_rates": ["stem"]}, r"Phase.block_rates must be a Mapping; got \['stem'\]."),
     ],
 )
 def test_a_phase_refuses_what_cannot_be(given, message):
@@ -143,12 +171,12 @@ FULL = Recipe(
     freeze_depth=2,
     epochs=7,
     batch_size=3,
-    optimizer="adamw",
+    optimizer="rmsprop",
     lr=0.5,
-    fine_tune_rate=0.3,
+    fine_tune_rate=0.2,
     momentum=0.5,
     weight_decay=0.1,
-    schedule="cosine",
+    schedule="linear",
     label_smoothing=0.1,
     batch_norm="statistics",
     frozen_batch_norm="statistics",
@@ -167,6 +195,28 @@ def test_the_full_recipe_leaves_no_default_untested():
 
 @pytest.mark.parametrize("recipe", [Recipe(), FULL], ids=["default", "full"])
 def test_a_recipe_survives_json(recipe):
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize("recipe", [Recipe(), FULL], ids=["default", "full"])
+def test_recipes_that_are_equal_are_one_in_a_set(recipe):
+    again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
+    assert len({recipe, again}) == 1
+    assert len({recipe, dataclasses.replace(recipe, seed=10)}) == 2
+    assert len({*recipe.phases, *again.phases}) == len(recipe.phases)
+
+
+def test_phases_that_differ_in_block_rates_alone_are_two():
+    apart = dataclasses.replace(PHASE, block_rates={"stem": 0.5})
+    assert len({PHASE, apart}) == len({Recipe(phases=[PHASE]), Recipe(phases=[apart])}) == 2
+
+
+def test_block_rates_are_any_mapping_and_kept_as_they_were_given():
+    given = {"stem": 0.5, "layer1": 2}
+    phase = Phase(1, FreezePlan(), 0.1, block_rates=MappingProxyType(given))
+    recipe = Recipe(phases=[phase])
+    given["stem"] = 9.0
+    assert phase.block_rates == {"stem": 0.5, "layer1": 2}
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 

@@ -254,8 +254,8 @@ def test_brain_floats_are_refused_because_numpy_has_none(tmp_path):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ("bundeld", "to be 'bundled', 'random' or a .safetensors file; got 'bundeld'"),
-        ("w.pth", "to be 'bundled', 'random' or a .safetensors file; got 'w.pth'"),
+        ("bundeld", r"Unknown weights 'bundeld'. Did you mean 'bundled'\?"),
+        ("w.pth", "Unknown weights 'w.pth'. .* ends in .safetensors"),
         ("none/w.safetensors", "There is no weights file at none.w.safetensors. Check the path."),
         ("~nobody-of-that-name/w.safetensors", "Expected a path; got '~nobody-of-that-name"),
         ("w" * 300 + ".safetensors", "File name too long"),

@@ -145,9 +145,7 @@ def training_after_training(backend: Any, arrays: Arrays) -> Arrays:
     """A network that was trained with shared masks takes a training pass of the caller's own."""
     head = {"hidden": 8, "dropout": 0.5}
     network, made = network_of(backend, arrays, head=head)
-    recipe = Recipe(
-        optimizer="sgd", lr=0.1, batch_size=4, precision="fp64", head=made.head
-    )
+    recipe = Recipe(optimizer="sgd", lr=0.1, batch_size=4, precision="fp64", head=made.head)
     phase = Phase(1, FreezePlan(frozen=made.blocks), 0.1)
     list(backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False))
     backend.apply_freeze(network, resolve(phase.freeze, made))

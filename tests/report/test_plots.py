@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable
 from io import BytesIO
 
-import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
