@@ -22,8 +22,9 @@ class Match:
         at_step: Where it was, from 0.
         largest_difference_of_run: The same over all steps that both runs made.
         noise_floor: Largest difference at any of those steps when the same framework runs again
-            with every initial weight moved by one unit in the last place; None where neither the
-            contract nor an explanation needs one.
+            with every initial weight moved by one unit in the last place, in up to eight ways
+            (see :func:`ftkit.engine.compare.noise_floor`); None where neither the contract nor
+            an explanation needs one.
         bound: The largest difference that the contract allows.
         rule: How the bound comes about, in words.
         same_predictions: Share of the validation pictures that both runs give the same label.
