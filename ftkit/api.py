@@ -90,6 +90,9 @@ class Results(Comparison):
         write_text(path / "report.html", page(self))
         return path
 
+    def __repr__(self) -> str:
+        return self.table()
+
     def _repr_html_(self) -> str:
         return f"<pre>{escape(self.table())}</pre>"
 

@@ -6,16 +6,20 @@ import argparse
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ftkit import __version__, api
 from ftkit.architecture import Head
 from ftkit.backbones.catalogue import BACKBONES
 from ftkit.data import NAMES
+from ftkit.differences import SWITCHES
+from ftkit.engine.compare import PATIENCE_SECONDS
 from ftkit.engine.environments import BACKENDS, check_backends
 from ftkit.engine.pretrain import pretrain
 from ftkit.errors import FtkitError, RunBrokeOff
@@ -44,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a class may have a name that they cannot show
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as tidily as Ctrl-C does
+    interrupt = _Interrupt()
+    for signalled in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signalled, interrupt)
     options.typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code: int = options.command(options)
@@ -88,6 +94,26 @@ def make_weights(options: argparse.Namespace) -> int:
     return 0
 
 
+class _Interrupt:
+    """Ends a command as Ctrl-C does; pressed again while it writes what there is, it waits."""
+
+    def __init__(self) -> None:
+        self._asked = 0.0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handles a signal.
+
+        Raises:
+            KeyboardInterrupt: Unless another one is being seen to.
+        """
+        now = time.monotonic()
+        if self._asked and now - self._asked < PATIENCE_SECONDS:
+            return
+        self._asked = now
+        print("ftkit: stopping, and writing what there is", file=sys.stderr)
+        raise KeyboardInterrupt
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ftkit", description="Transfer learning in PyTorch and TensorFlow, side by side."
@@ -109,9 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--freeze-depth", type=int, metavar="N", help="blocks that stay frozen when fine-tuning")
     add("--head", type=int, metavar="UNITS", help="units of a hidden layer in the head (none)")
     add("--dropout", type=float, metavar="RATE", help="dropout in the head (0)")
-    add("--batch-norm", help="auto, inference, statistics or train (auto)")
-    add("--frozen-batch-norm", help="inference, statistics or train (inference)")
-    add("--differences", metavar="A,B", help="framework differences to switch on")
+    add("--batch-norm", metavar="MODE", help="auto, inference, statistics or train (auto)")
+    add("--frozen-batch-norm", metavar="MODE", help="inference, statistics or train (inference)")
+    add("--differences", metavar="A,B", help=f"to switch on: {', '.join(SWITCHES)}")
     add("--backends", default=",".join(BACKENDS), metavar="A,B", help="where to run (both)")
     comparing.set_defaults(command=compare)
 
@@ -158,7 +184,12 @@ def _add_recipe_options(parser: argparse.ArgumentParser, base: Recipe, out: Path
     add("--lr", type=float, metavar="RATE", help=f"learning rate ({base.learning_rate:g})")
     add("--weight-decay", type=float, metavar="X", help=f"weight decay ({base.weight_decay:g})")
     add("--schedule", metavar="NAME", help=f"{', '.join(SCHEDULES)} ({base.schedule})")
-    add("--label-smoothing", type=float, metavar="X", help=f"({base.label_smoothing:g})")
+    add(
+        "--label-smoothing",
+        type=float,
+        metavar="X",
+        help=f"share for all classes ({base.label_smoothing:g})",
+    )
     add("--augment", metavar="NAME", help=f"{', '.join(AUGMENTATIONS)} ({base.augment})")
     add("--device", metavar="NAME", help=f"{', '.join(DEVICES)} ({base.device})")
     add("--out", type=Path, default=out, metavar="DIR", help=f"where to write ({out})")

@@ -449,7 +449,8 @@ def test_a_worker_killed_in_mid_run_costs_its_run_alone(pictures, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == FILES
 
 
-def test_ctrl_c_keeps_the_partial_history_and_leaves_no_process(long_run, tmp_path):
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_keeps_the_partial_history_and_leaves_no_process(presses, long_run, tmp_path):
     process = start(
         *long_run,
         *("--backends", "pytorch"),
@@ -457,7 +458,9 @@ def test_ctrl_c_keeps_the_partial_history_and_leaves_no_process(long_run, tmp_pa
     )
     (worker,) = children_of(process, 1).values()
     assert process.stderr.readline().startswith("pytorch scratch: epoch 1,")
-    process.send_signal(signal.SIGINT)
+    for _ in range(presses):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
     table, lines = process.communicate(timeout=30)
     assert process.returncode == 130, lines
     assert "Traceback" not in lines

@@ -19,7 +19,7 @@ from ftkit.report.confusion import confusion_matrix, most_confused
 from ftkit.report.freeze_diagram import diagram
 from ftkit.report.plots import curves
 from ftkit.report.samples import best_strategy, finished, samples
-from ftkit.report.table import notes
+from ftkit.report.table import by_strategy, notes
 from ftkit.report.verdict import verdict
 
 _LARGEST_MATRIX = 12
@@ -59,7 +59,7 @@ def page(comparison: Comparison) -> str:
     return environment.get_template("page.html.j2").render(
         recipe=comparison.recipe,
         dataset=comparison.dataset,
-        runs=comparison.runs,
+        runs=by_strategy(comparison),
         frameworks=_frameworks(comparison),
         sentence=_sentence(comparison),
         verdict=verdict(comparison),

@@ -45,6 +45,12 @@ _LAYOUTS: tuple[tuple[str, ...], ...] = (
 )
 
 
+def by_strategy(comparison: Comparison) -> list[Run]:
+    """The runs with those of one strategy side by side, in the order that they first ran in."""
+    order = list(dict.fromkeys(run.strategy for run in comparison.runs))
+    return sorted(comparison.runs, key=lambda run: order.index(run.strategy))
+
+
 def rows(comparison: Comparison) -> list[dict[str, object]]:
     """One record per run, numbers as they are; None where a run did not get that far.
 
@@ -64,7 +70,7 @@ def rows(comparison: Comparison) -> list[dict[str, object]]:
             "status": run.status,
             "error": run.error,
         }
-        for run in comparison.runs
+        for run in by_strategy(comparison)
     ]
 
 
@@ -123,7 +129,7 @@ def note(run: Run) -> str:
 def _fitting(comparison: Comparison, width: int) -> Table:
     """The table in the widest layout that keeps within the width."""
     for layout in _LAYOUTS:
-        table = _table(comparison.runs, layout)
+        table = _table(by_strategy(comparison), layout)
         if _natural_width(table) <= width:
             break
     return table

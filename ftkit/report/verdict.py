@@ -137,6 +137,8 @@ def _reason(comparison: Comparison, runs: list[Run]) -> str:
         states = {"failed": "failed", "stopped": "was stopped", "running": "is still running"}
         run = broken[0]
         return f"{framework(run.backend)} {states[run.status]} in {run.strategy}"
+    if comparison.interrupted:
+        return "the comparison was ended early"
     if comparison.recipe.differences:
         names = listed(list(comparison.recipe.differences))
         return f"the recipe switches on what the frameworks do differently: {names}"
