@@ -28,7 +28,11 @@ WHERE: dict[str, dict[str, Any]] = {
     "frozen-batch-norm": {"strategies": ("feature-extraction",)},
     "cross-entropy": {"lr": 1.0, "strategies": ("feature-extraction",)},
     "dropout": {"head": ftkit.Head(hidden=64, dropout=0.5)},
-    "shuffling": {"train_size": 1280, "batch_size": 32},
+    "shuffling": {
+        "train_size": 1280,
+        "batch_size": 32,
+        "strategies": ("feature-extraction",),
+    },
 }
 
 
