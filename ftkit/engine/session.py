@@ -104,10 +104,10 @@ class Worker:
             if message is None:
                 return ()
             self._ready = message
-            if message["ftkit"] != __version__:
+            if message.get("ftkit") != __version__:
                 raise FtkitError(
                     f"Expected ftkit {__version__} in {interpreter(self.backend)} too; it has "
-                    f"{message['ftkit']}. Install the same version there."
+                    f"{message.get('ftkit', 'an older one')}. Install the same version there."
                 )
         return tuple(self._ready["devices"])
 

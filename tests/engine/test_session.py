@@ -15,6 +15,7 @@ from ftkit.engine.compare import Experiment
 from ftkit.engine.session import Session, Worker
 from ftkit.history import Epoch, PhaseEnd, PhaseStart, RunEnd, RunFailed, Step
 from ftkit.recipe import Recipe
+from ftkit.version import __version__
 
 BACKENDS = ("pytorch", "tensorflow")
 
@@ -199,7 +200,7 @@ def test_the_end_of_a_session_leaves_no_process_and_no_file(temporary, slow, no_
 
 # Workers that are shell scripts: what a process may do that no framework should
 
-READY = 'echo \'{"kind": "ready", "devices": ["cpu"], "versions": {}}\''
+READY = f'echo \'{{"kind": "ready", "devices": ["cpu"], "ftkit": "{__version__}"}}\''
 END = (
     'echo \'{"kind": "run_end", "stopped": false, "val_probabilities": [], '
     '"peak_memory_mb": 1.0, "device": "cpu", "versions": {}}\''
