@@ -20,7 +20,7 @@ from ftkit.backbones.catalogue import BACKBONES
 from ftkit.data import NAMES
 from ftkit.differences import SWITCHES
 from ftkit.engine.compare import PATIENCE_SECONDS
-from ftkit.engine.environments import BACKENDS, check_backends
+from ftkit.engine.environments import BACKENDS
 from ftkit.engine.pretrain import pretrain
 from ftkit.errors import FtkitError, RunBrokeOff
 from ftkit.progress import progress
@@ -66,10 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(options: argparse.Namespace) -> int:
     """``ftkit compare``."""
     recipe = _recipe(options)
-    backends = check_backends(_names(options.backends))
     check_writable(options.out)
     with progress() as show:
-        results = api.compare(recipe, backends, show)
+        results = api.compare(recipe, _names(options.backends), show)
     if not results.runs:
         raise KeyboardInterrupt
     print(results.table(), flush=True)
@@ -85,10 +84,9 @@ def compare(options: argparse.Namespace) -> int:
 def make_weights(options: argparse.Namespace) -> int:
     """``ftkit pretrain``."""
     recipe = replace(_recipe(options), strategies=("scratch",), weights="random")
-    (backend,) = check_backends([options.backend])
     typed = shlex.join(["ftkit", *_without_out(options.typed)])
     with progress() as show:
-        made = pretrain(recipe, backend, options.out, typed, show)
+        made = pretrain(recipe, options.backend, options.out, typed, show)
     print(made.card.read_text(encoding="utf-8"))
     print(f"Written to {made.weights} and {made.card}")
     return 0

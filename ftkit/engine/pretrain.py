@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save
 
 from ftkit.data.drawn import TASKS
 from ftkit.engine.compare import Experiment, OnEvent, follow
+from ftkit.engine.environments import check_backends
 from ftkit.engine.session import Session
 from ftkit.errors import FtkitError, RunBrokeOff
 from ftkit.history import Run
@@ -48,6 +49,12 @@ def pretrain(
         FtkitError: If the recipe, the backend or the folder cannot be used.
         RunBrokeOff: If the run failed.
     """
+    if recipe.data not in TASKS:
+        raise FtkitError(
+            f"Expected a drawn task to pretrain on, one of: {', '.join(TASKS)}; got "
+            f"{recipe.data!r}. The card that comes with the weights speaks of drawn pictures."
+        )
+    check_backends((backend,))
     check_writable(folder)
     experiment = Experiment(recipe)
     run = Run(backend, "scratch")
@@ -60,11 +67,6 @@ def pretrain(
         if run.status != "done":
             raise RunBrokeOff(f"Pretraining did not end: {run.error}\n{run.error_details}".strip())
         tensors = load_file(trained)
-    if recipe.data not in TASKS:
-        raise FtkitError(
-            f"Expected a drawn task to pretrain on, one of: {', '.join(TASKS)}; got "
-            f"{recipe.data!r}. The card that comes with the weights speaks of drawn pictures."
-        )
     folder = writable_folder(folder)
     halves = save({name: value.astype(np.float16) for name, value in tensors.items()})
     weights = folder / f"{recipe.backbone}.safetensors"
