@@ -42,8 +42,9 @@ def initial_tensors(
     """
     tensors: Tensors = {}
     for layer in architecture.layers:
-        keras_like = glorot_head and layer.block == architecture.head_block
-        tensors.update(_random_layer(layer, seed, keras_like))
+        in_head = layer.block == architecture.head_block
+        if in_head or weights == "random":
+            tensors.update(_random_layer(layer, seed, glorot_head and in_head))
     if weights == "random":
         return tensors
     given = _bundled(name) if weights == "bundled" else _read(_find(weights))
@@ -55,7 +56,7 @@ def initial_tensors(
     }
     _check(given, wanted, architecture, name, weights)
     tensors.update({key: given[key].astype(np.float32) for key in wanted})
-    return tensors
+    return {name: tensors[name] for name in architecture.shapes}
 
 
 def move_by_one_unit(

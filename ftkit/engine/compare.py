@@ -54,7 +54,6 @@ class Experiment:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         size = recipe.image_size or backbone(recipe.backbone).image_size
-        self.tensors: dict[str, Tensors] = {}
         self._stored: dict[Path, Path] = {}  # where each session's folder holds the pictures
         draft = architecture(recipe.backbone, recipe.head, 1)
         if recipe.freeze_depth is not None:
@@ -65,26 +64,31 @@ class Experiment:
                 for block in phase.block_rates:
                     if block not in (*draft.blocks, draft.head_block):
                         raise unknown_name("block", block, (*draft.blocks, draft.head_block))
-            self._draw(draft, strategy)
+        sources = {recipe.weights_of(strategy) for strategy in recipe.strategies}
+        for weights in sources - {"random"}:
+            self._draw(draft, weights)
         self.dataset: Dataset = load(recipe.data, size, recipe.seed, recipe.train_size)
         classes = len(self.dataset.class_names)
         self.architecture: Architecture = architecture(recipe.backbone, recipe.head, classes)
+        drawn = {weights: self._draw(self.architecture, weights) for weights in sources}
+        self.tensors: dict[str, Tensors] = {
+            strategy: drawn[recipe.weights_of(strategy)] for strategy in recipe.strategies
+        }
+        smallest = smallest_batch(len(self.dataset.train), recipe.batch_size)
         for strategy in recipe.strategies:
-            self.tensors[strategy] = self._draw(self.architecture, strategy)
-            smallest = smallest_batch(len(self.dataset.train), recipe.batch_size)
             for phase in recipe.phases_of(strategy, self.architecture):
                 states = resolve(phase.freeze, self.architecture)
                 check_batch_norm(states, self.architecture, smallest, size)
 
-    def _draw(self, network: Architecture, strategy: str, glorot_head: bool = False) -> Tensors:
+    def _draw(self, network: Architecture, weights: str, glorot_head: bool = False) -> Tensors:
         recipe = self.recipe
-        weights = recipe.weights_of(strategy)
         return initial_tensors(network, recipe.backbone, weights, recipe.seed, glorot_head)
 
     def initial(self, strategy: str, backend: str) -> Tensors:
         """What a strategy starts from in a framework: the same in both, unless switched on."""
         if backend == "tensorflow" and "head-init" in self.recipe.differences:
-            return self._draw(self.architecture, strategy, glorot_head=True)
+            weights = self.recipe.weights_of(strategy)
+            return self._draw(self.architecture, weights, glorot_head=True)
         return self.tensors[strategy]
 
     def head_only(self, strategy: str) -> bool:
