@@ -1,55 +1,101 @@
-"""A network as plain records: its blocks, its layers and the tensors that they hold."""
+"""A network as plain records: its blocks, its layers, and how one follows from another.
+
+The records say everything that a framework needs to compute what torchvision's network of that
+name computes, so that the same list builds the network in Keras, checks weights, counts
+parameters and multiplications, and says which picture sizes fit.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-LayerKind = Literal["conv", "batch_norm", "linear"]
+from ftkit.errors import FtkitError
+
+LayerKind = Literal[
+    "conv",
+    "depthwise",
+    "linear",
+    "batch_norm",
+    "layer_norm",
+    "scale",
+    "dropout",
+    "stochastic_depth",
+]
+DROPS = ("dropout", "stochastic_depth")
+PICTURE = -1  # as an operation's input: the preprocessed pictures
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer that holds numbers.
+    """One layer that holds numbers, or drops them at random.
 
     Attributes:
         name: Torchvision's dotted attribute name, ``"layer1.0.conv2"``.
         kind: What it computes.
         block: The named block that it belongs to.
         shapes: Shape of each tensor by its last name, in PyTorch's layout: convolutions
-            ``(out, in, height, width)``, linear layers ``(out, in)``.
+            ``(out, in, height, width)``, depthwise ones ``(channels, 1, height, width)``, linear
+            layers ``(out, in)``. Empty for layers that drop.
+        initial: Standard deviation of random weights, or the value of a scale; None takes the
+            rule of its kind (see :mod:`ftkit.backbones.weights`).
+        rate: How often a number (``dropout``) or a whole picture's branch (``stochastic_depth``)
+            is set to 0 in training; what stays is divided by ``1 - rate``.
+        units: How many random numbers a picture needs for that: 1 for stochastic depth.
     """
 
     name: str
     kind: LayerKind
     block: str
-    shapes: Mapping[str, tuple[int, ...]]
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    initial: float | None = None
+    rate: float = 0.0
+    units: int = 0
 
     @property
     def parameters(self) -> int:
         """How many of its numbers are weights (running statistics are not)."""
         return sum(
-            math.prod(shape) for key, shape in self.shapes.items() if key in ("weight", "bias")
+            math.prod(shape) for key, shape in self.shapes.items() if not key.startswith("running_")
         )
 
 
-def conv(name: str, block: str, out: int, into: int, size: int) -> Layer:
-    """A convolution without bias, ``size`` × ``size``."""
-    return Layer(name, "conv", block, {"weight": (out, into, size, size)})
+@dataclass(frozen=True)
+class Operation:
+    """One step of the forward pass.
 
+    Attributes:
+        kind: A layer's kind, or ``relu``, ``relu6``, ``silu``, ``gelu`` (the exact one),
+            ``sigmoid``, ``max_pool``, ``avg_pool`` (padding counts as zeros), ``adaptive_pool``
+            (means over a grid of ``kernel`` cells), ``global_pool`` (mean over height and width),
+            ``flatten`` (in the order channel, row, column), ``add``, ``multiply`` (a map by one
+            number per channel) or ``concat`` (of channels).
+        inputs: Numbers of the operations that it takes its inputs from; -1 is the picture.
+        block: The named block that it belongs to.
+        channels: Channels, or numbers, that it gives for a picture.
+        layer: Its layer, where it has one.
+        kernel: Height and width.
+        stride: In both directions.
+        padding: Rows and columns of zeros on each side; or ``"same"``, TensorFlow's rule: as many
+            as make the output ``ceil(size / stride)``, the odd one below and to the right, and
+            not counted in means.
+        epsilon: What a normalisation adds to the variance.
+        momentum: The weight of a new batch in running statistics.
+    """
 
-def batch_norm(name: str, block: str, width: int) -> Layer:
-    """Batch normalisation over ``width`` channels."""
-    names = ("weight", "bias", "running_mean", "running_var")
-    return Layer(name, "batch_norm", block, {key: (width,) for key in names})
-
-
-def linear(name: str, block: str, out: int, into: int) -> Layer:
-    """A fully connected layer with bias."""
-    return Layer(name, "linear", block, {"weight": (out, into), "bias": (out,)})
+    kind: str
+    inputs: tuple[int, ...]
+    block: str
+    channels: int
+    layer: Layer | None = None
+    kernel: tuple[int, int] = (1, 1)
+    stride: int = 1
+    padding: tuple[int, int] | Literal["same"] = (0, 0)
+    epsilon: float = 1e-5
+    momentum: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,40 +113,58 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """How pictures become a network's input: ``(pixel / 255 - mean) / std``, per channel.
+
+    Attributes:
+        mean: Mean of each channel on the scale 0..1, in the network's order of channels.
+        std: Standard deviation of each, likewise.
+        bgr: Whether the network wants blue first.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    bgr: bool = False
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A backbone with a head for so many classes.
 
     Attributes:
-        family: Which builder in a backend makes it: ``"resnet"``.
-        width: Channels of the first block.
-        depths: Residual units in each later block.
-        layers: Every layer that holds numbers, in the order of the forward pass, head included.
+        name: The backbone's name, by which a backend finds torchvision's constructor.
+        operations: The forward pass, head included, in an order in which it can be computed.
+        block_ends: For each block of the backbone, in order, torchvision's name of the module
+            whose output is the block's.
         head: The head that stands behind the backbone.
-        head_block: Name of the block that is the head.
-        features: Length of the pooled feature vector.
+        head_name: Torchvision's attribute name of what the head replaces.
         classes: Number of outputs.
         image_size: Height and width of the pictures in pixels that the weights were made for.
-        mean: Mean of each colour channel, R, G, B, on the scale 0..1.
-        std: Standard deviation of each, likewise.
+        scaling: How pictures become its input.
+        head_block: Name of the block that is the head.
+        keras_layers: Whether it is ``keras.applications``' variant, with Keras's constants.
     """
 
-    family: str
-    width: int
-    depths: tuple[int, ...]
-    layers: tuple[Layer, ...]
+    name: str
+    operations: tuple[Operation, ...]
+    block_ends: Mapping[str, str]
     head: Head
-    head_block: str
-    features: int
+    head_name: str
     classes: int
     image_size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    scaling: Scaling
+    head_block: str = "head"
+    keras_layers: bool = False
 
     @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer in the order of the forward pass, head included."""
+        return tuple(item.layer for item in self.operations if item.layer is not None)
+
+    @property
     def blocks(self) -> tuple[str, ...]:
         """The backbone's blocks in order, without the head."""
-        names = dict.fromkeys(layer.block for layer in self.layers)
-        return tuple(name for name in names if name != self.head_block)
+        return tuple(self.block_ends)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -111,12 +175,78 @@ class Architecture:
             for key, shape in layer.shapes.items()
         }
 
-    @property
-    def dropout_units(self) -> int:
-        """Length of the vector that the head's dropout stands behind."""
-        return self.head.hidden or self.features
+    @cached_property
+    def drops(self) -> tuple[Layer, ...]:
+        """The layers that drop numbers at random in training."""
+        return tuple(layer for layer in self.layers if layer.kind in DROPS)
+
+    @cached_property
+    def drop_rates(self) -> tuple[float, ...]:
+        """The rate behind each column of a batch's mask: the drops one after the other."""
+        return tuple(layer.rate for layer in self.drops for _ in range(layer.units))
 
     @property
     def parameters(self) -> int:
         """How many weights there are in all."""
         return sum(layer.parameters for layer in self.layers)
+
+    @cached_property
+    def smallest_image(self) -> int:
+        """The smallest pictures, in pixels on a side, that leave something in every layer."""
+        size = 1
+        while min(min(height, width) for height, width in self._sizes(size)) < 1:
+            size += 1
+        return size
+
+    def sizes(self, image_size: int) -> list[tuple[int, int]]:
+        """Height and width of each operation's output; 1 × 1 where it is a vector.
+
+        Args:
+            image_size: Height and width of the pictures in pixels.
+
+        Raises:
+            FtkitError: If nothing of so small a picture is left somewhere.
+        """
+        sizes = self._sizes(image_size)
+        if min(min(size) for size in sizes) < 1:
+            raise FtkitError(
+                f"{self.name} needs pictures of at least {self.smallest_image} pixels; got "
+                f"{image_size}. Use --image-size, or a backbone for small pictures."
+            )
+        return sizes
+
+    def _sizes(self, image_size: int) -> list[tuple[int, int]]:
+        sizes: list[tuple[int, int]] = []
+        for item in self.operations:
+            number = item.inputs[0]
+            height, width = (image_size, image_size) if number == PICTURE else sizes[number]
+            if item.kind in ("global_pool", "flatten"):
+                height, width = 1, 1
+            elif item.kind == "adaptive_pool":
+                height, width = item.kernel
+            elif item.padding == "same":
+                height, width = -(-height // item.stride), -(-width // item.stride)
+            elif item.kind in ("conv", "depthwise", "max_pool", "avg_pool"):
+                height, width = (
+                    (size + 2 * pad - kernel) // item.stride + 1
+                    for size, pad, kernel in zip((height, width), item.padding, item.kernel)
+                )
+            sizes.append((height, width))
+        return sizes
+
+    def multiplications(self, image_size: int) -> dict[str, int]:
+        """Multiply-adds of a forward pass over one picture, by block, the head last.
+
+        Counted in convolutions and linear layers, as torchvision's model cards count them.
+
+        Args:
+            image_size: Height and width of the picture in pixels.
+
+        Raises:
+            FtkitError: If the picture is too small.
+        """
+        found = dict.fromkeys((*self.blocks, self.head_block), 0)
+        for item, (height, width) in zip(self.operations, self.sizes(image_size)):
+            if item.layer is not None and item.kind in ("conv", "depthwise", "linear"):
+                found[item.block] += height * width * math.prod(item.layer.shapes["weight"])
+        return found

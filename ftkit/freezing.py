@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -13,7 +14,6 @@ from ftkit.architecture import Architecture, Layer
 from ftkit.errors import FtkitError, unknown_name
 
 BatchNormPolicy = Literal["inference", "statistics", "train"]
-HALVINGS = 5  # of the picture's side, from the input of a ResNet to its last block
 POLICIES: tuple[str, ...] = get_args(BatchNormPolicy)
 
 
@@ -70,7 +70,7 @@ class LayerState:
 
     Attributes:
         layer: The layer.
-        learns: Whether its weights are trained.
+        learns: Whether its weights are trained; of a layer that drops, whether it does.
         batch_norm: Its policy; None if it is no batch-norm layer.
     """
 
@@ -108,7 +108,8 @@ def frozen_but_last_layers(architecture: Architecture, count: int) -> tuple[str,
     Raises:
         FtkitError: If the backbone has fewer layers.
     """
-    names = [item.name for item in architecture.layers if item.block != architecture.head_block]
+    head = architecture.head_block
+    names = [item.name for item in architecture.layers if item.shapes and item.block != head]
     if not 0 <= count <= len(names):
         raise FtkitError(
             f"The number of last layers to train must lie between 0 and {len(names)}; got {count}."
@@ -149,7 +150,7 @@ def resolve(plan: FreezePlan, architecture: Architecture) -> tuple[LayerState, .
             states.append(LayerState(layer, learns, policy))
         else:
             states.append(LayerState(layer, not frozen, None))
-    if not any(state.learns for state in states):
+    if not any(state.learns and state.layer.shapes for state in states):
         raise FtkitError("The freeze plan leaves nothing to learn. Take the head out of it.")
     return tuple(states)
 
@@ -173,8 +174,6 @@ def check_batch_norm(
 ) -> None:
     """Refuses what PyTorch refuses and TensorFlow answers with statistics of NaN.
 
-    A ResNet halves the picture five times: 32 pixels leave a single one in the last block.
-
     Args:
         states: What each layer does.
         architecture: The network.
@@ -182,22 +181,28 @@ def check_batch_norm(
         image_size: Height and width of the pictures in pixels.
 
     Raises:
-        FtkitError: If batch norm would have to take the variance of a single value.
+        FtkitError: If batch norm would have to take the variance of a single value, or the
+            pictures are too small for the network.
     """
-    last = architecture.blocks[-1]
-    moving = any(state.moving_statistics and state.layer.block == last for state in states)
-    if moving and batch_size == 1 and image_size <= 2**HALVINGS:
-        raise FtkitError(
-            "Batch norm that trains needs more than one value per channel; in the smallest "
-            f"batch, of one picture, {image_size} pixels leave {last} just one. "
-            "Choose another batch size, larger pictures, or --batch-norm inference."
-        )
+    moving = {state.layer.name for state in states if state.moving_statistics}
+    for item, size in zip(architecture.operations, architecture.sizes(image_size)):
+        if item.layer and item.layer.name in moving and size == (1, 1) and batch_size == 1:
+            raise FtkitError(
+                "Batch norm that trains needs more than one value per channel; in the smallest "
+                f"batch, of one picture, {image_size} pixels leave {item.block} just one. "
+                "Choose another batch size, larger pictures, or --batch-norm inference."
+            )
+
+
+def fingerprint(values: NDArray[Any]) -> str:
+    """A digest of an array's bytes: bit-equal arrays have the same, others do not."""
+    return hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).hexdigest()
 
 
 def audit(
     states: tuple[LayerState, ...],
-    before: Mapping[str, NDArray[Any]],
-    after: Mapping[str, NDArray[Any]],
+    before: Mapping[str, str],
+    after: Mapping[str, str],
     groups: list[dict[str, Any]],
     modes: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -205,8 +210,8 @@ def audit(
 
     Args:
         states: What each layer should have done.
-        before: Every tensor before the phase.
-        after: Every tensor after it.
+        before: The :func:`fingerprint` of every tensor before the phase.
+        after: That after it.
         groups: The optimiser's groups, as the framework reports them.
         modes: The mode that each batch-norm layer was in, as the framework reports it.
 
@@ -235,7 +240,7 @@ def audit(
             row["batch_norm"].append(modes[layer.name])
         for key in layer.shapes:
             name = f"{layer.name}.{key}"
-            moved = not np.array_equal(before[name], after[name], equal_nan=True)
+            moved = before[name] != after[name]
             row["moved" if moved else "unchanged"].append(name)
             may_move = state.moving_statistics if key.startswith("running") else state.learns
             if moved and not may_move:

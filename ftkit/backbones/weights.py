@@ -20,6 +20,7 @@ from ftkit.errors import FtkitError, unknown_name
 from ftkit.paths import typed_path
 
 Tensors = dict[str, NDArray[np.float32]]
+CHUNK = 2**22
 
 
 def initial_tensors(
@@ -44,7 +45,7 @@ def initial_tensors(
     for layer in architecture.layers:
         in_head = layer.block == architecture.head_block
         if in_head or weights == "random":
-            tensors.update(_random_layer(layer, seed, glorot_head and in_head))
+            tensors.update(_random_layer(layer, seed, in_head, glorot_head and in_head))
     if weights == "random":
         return tensors
     given = _bundled(name) if weights == "bundled" else _read(_find(weights))
@@ -85,32 +86,37 @@ def move_by_one_unit(
     return moved
 
 
-def _random_layer(layer: Layer, seed: int, keras_like: bool) -> Tensors:
-    """A layer's tensors as torchvision's ResNet and PyTorch's ``Linear`` draw them.
+def _random_layer(layer: Layer, seed: int, in_head: bool, keras_like: bool) -> Tensors:
+    """A layer's tensors as torchvision's networks draw them, and the head as PyTorch does.
 
-    Convolutions: normal with variance 2 / (out × height × width) (He et al. 2015,
-    arXiv:1502.01852, by fan-out). Batch norm: 1 and 0. Linear: uniform within 1/sqrt(in), the
-    bias too; as Keras does it, Glorot uniform within sqrt(6 / (in + out)) and a bias of zero.
+    Weights are normal with the layer's own deviation; where it names none, convolutions have the
+    variance 2 / (out × height × width) (He et al. 2015, arXiv:1502.01852, by fan-out). Biases
+    are 0, normalisations 1 and 0. Linear layers without a deviation, the head's among them, are
+    uniform within 1/sqrt(in), the bias too; as Keras does it, Glorot uniform within
+    sqrt(6 / (in + out)) and a bias of zero.
     """
     shapes = layer.shapes
     rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
-    if layer.kind == "conv":
-        out, _, height, width = shapes["weight"]
-        std = math.sqrt(2 / (out * height * width))
-        drawn = {"weight": rng.normal(0, std, shapes["weight"])}
-    elif layer.kind == "batch_norm":
-        drawn = {
-            key: np.ones(shape) if key in ("weight", "running_var") else np.zeros(shape)
-            for key, shape in shapes.items()
-        }
-    else:
+    drawn = {}
+    for key, shape in shapes.items():
+        plain = key == "running_var" or (key == "weight" and "norm" in layer.kind)
+        drawn[key] = np.full(shape, 1 if plain else 0, np.float32)
+    if layer.kind == "scale":
+        drawn["layer_scale"][...] = layer.initial
+    elif layer.kind == "linear" and (layer.initial is None or in_head):
         out, into = shapes["weight"]
         bound = math.sqrt(6 / (into + out)) if keras_like else 1 / math.sqrt(into)
-        drawn = {
-            "weight": rng.uniform(-bound, bound, shapes["weight"]),
-            "bias": np.zeros(out) if keras_like else rng.uniform(-bound, bound, out),
-        }
-    return {f"{layer.name}.{key}": value.astype(np.float32) for key, value in drawn.items()}
+        drawn["weight"] = rng.uniform(-bound, bound, shapes["weight"]).astype(np.float32)
+        if not keras_like:
+            drawn["bias"] = rng.uniform(-bound, bound, out).astype(np.float32)
+    elif "norm" not in layer.kind and layer.shapes:
+        out, _, *window = shapes["weight"]
+        std = layer.initial or math.sqrt(2 / (out * math.prod(window)))
+        flat = drawn["weight"].reshape(-1)
+        for start in range(0, flat.size, CHUNK):  # float64 is drawn: not all of it at once
+            part = flat[start : start + CHUNK]
+            part[:] = rng.normal(0, std, part.size)
+    return {f"{layer.name}.{key}": value for key, value in drawn.items()}
 
 
 def _bundled(name: str) -> dict[str, NDArray[Any]]:

@@ -55,6 +55,9 @@ class Backend(Protocol):
     def export(self, network: Any) -> dict[str, NDArray[Any]]:
         """A copy of a network's tensors, in torchvision's names and layout, in its own type."""
 
+    def fingerprints(self, network: Any) -> dict[str, str]:
+        """A digest of each tensor's bytes, by torchvision's name."""
+
     def apply_freeze(self, network: Any, states: tuple[LayerState, ...]) -> None:
         """Makes every layer learn, or not, and behave as its state says, ready for training."""
 
@@ -62,7 +65,9 @@ class Backend(Protocol):
         """The mode that each batch-norm layer is really in, by its name."""
 
     def features(self, network: Any, images: NDArray[np.uint8], block: str) -> NDArray[Any]:
-        """The activations behind a block in inference mode, ``(n, height, width, channels)``.
+        """The activations behind a block in inference mode.
+
+        They are ``(n, height, width, channels)``, or ``(n, units)`` where it ends in a vector.
 
         Args:
             network: The network.

@@ -149,12 +149,12 @@ class Recorder:
     def end_phase(
         self,
         states: tuple[LayerState, ...],
-        before: Mapping[str, NDArray[Any]],
-        after: Mapping[str, NDArray[Any]],
+        before: Mapping[str, str],
+        after: Mapping[str, str],
         groups: list[dict[str, Any]],
         modes: Mapping[str, str],
     ) -> PhaseEnd:
-        """The event that closes a phase, with its audit."""
+        """The event that closes a phase, with its audit of the tensors' fingerprints."""
         return PhaseEnd(self.phase, audit(states, before, after, groups, modes))
 
     def end_run(

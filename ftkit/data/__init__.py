@@ -1,4 +1,4 @@
-"""Where the pictures come from: drawn tasks, handwritten digits, or a folder of one's own."""
+"""Where the pictures come from: drawn tasks, digits, cats and dogs, or a folder of one's own."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from ftkit.data.dataset import Dataset, Split, stratified
 from ftkit.data.digits import load_digits
 from ftkit.data.drawn import TASKS, draw
 from ftkit.data.folder import load_folder
+from ftkit.data.pets import NAMES as PETS
+from ftkit.data.pets import load_pets
 from ftkit.errors import FtkitError, unknown_name
 from ftkit.paths import typed_path
 
 __all__ = ["NAMES", "Dataset", "Split", "load", "stratified"]
 
-NAMES = (*TASKS, "digits")
+NAMES = (*TASKS, "digits", *PETS)
 _VAL_START = 10_000_000  # drawn pictures are numbered; those to judge by come from far behind
 
 
@@ -22,7 +24,8 @@ def load(data: str, image_size: int, seed: int, train_size: int | None = None) -
     of a larger one; other sources give a stratified subset. Validation pictures stay the same.
 
     Args:
-        data: One of :data:`NAMES`, or a folder with one sub-folder per class.
+        data: One of :data:`NAMES`, or a folder with one sub-folder per class. A folder that has
+            one of those names is meant by a path: ``./pets``.
         image_size: Height and width in pixels.
         seed: Decides what is drawn, and how a folder is split.
         train_size: Training pictures wanted; None takes the task's own number, or all.
@@ -34,6 +37,8 @@ def load(data: str, image_size: int, seed: int, train_size: int | None = None) -
         return _drawn(data, image_size, seed, train_size)
     if data == "digits":
         dataset = load_digits(image_size, seed)
+    elif data in PETS:
+        dataset = load_pets(data, image_size)
     else:
         path = typed_path(data)
         if not path.exists() and path.name == data:

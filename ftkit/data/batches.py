@@ -25,7 +25,8 @@ class Batch:
     Attributes:
         images: uint8, shape ``(n, height, width, 3)``, RGB, augmented.
         labels: int64, shape ``(n,)``.
-        keep: float64, shape ``(n, units)``: what dropout multiplies by, 0 or 1 / (1 - rate).
+        keep: float64, shape ``(n, columns)``: what the layers that drop multiply by, 0 or
+            1 / (1 - rate), the columns of one after those of another.
     """
 
     images: NDArray[np.uint8]
@@ -44,15 +45,20 @@ def smallest_batch(pictures: int, batch_size: int) -> int:
 
 
 def epoch_batches(
-    split: Split, recipe: Recipe, epoch: int, units: int, buffered: bool = False
+    split: Split,
+    recipe: Recipe,
+    epoch: int,
+    drop_rates: tuple[float, ...] = (),
+    buffered: bool = False,
 ) -> Iterator[Batch]:
     """The batches of one epoch.
 
     Args:
         split: The training pictures.
-        recipe: Batch size, seed, augmentation and dropout.
+        recipe: Batch size, seed and augmentation.
         epoch: Index of the epoch within the run; each has its own order.
-        units: Units that dropout stands behind.
+        drop_rates: How often each column of a batch's mask is 0
+            (``Architecture.drop_rates``).
         buffered: Shuffle within a buffer of :data:`SHUFFLE_BUFFER`, as Keras does with a
             generator, instead of all pictures at once.
     """
@@ -61,12 +67,10 @@ def epoch_batches(
     order = _buffered_order(count, shuffler) if buffered else shuffler.permutation(count)
     augmenter = np.random.default_rng([recipe.seed, _AUGMENT, epoch])
     dropper = np.random.default_rng([recipe.seed, _DROPOUT, epoch])
-    rate = recipe.head.dropout
+    rates = np.asarray(drop_rates)
     for start in range(0, count, recipe.batch_size):
         chosen = order[start : start + recipe.batch_size]
-        keep = np.ones((len(chosen), units))
-        if rate:
-            keep = (dropper.random(keep.shape) >= rate) / (1 - rate)
+        keep = (dropper.random((len(chosen), len(rates))) >= rates) / (1 - rates)
         images = augmented(split.images[chosen], recipe.augment, augmenter)
         yield Batch(images, split.labels[chosen], keep)
 

@@ -68,27 +68,19 @@ def load_folder(path: Path, image_size: int, seed: int, val_share: float = 0.2) 
     group = np.repeat(np.arange(len(folders), dtype=np.int64), [len(found) for found in pictures])
     least = 2 if len(roots) == 1 else 1  # one for train and one for val
     _check_counts(group, folders, least)  # before the slow part
-    images, reasons = _decode_all(files, image_size)
-    skipped = [f"{file}: {why}" for file, why in zip(files, reasons, strict=True) if why]
-    if len(skipped) * 10 > len(files):
-        raise FtkitError(
-            f"Expected at least nine tenths of the pictures in {path} to be readable; "
-            f"{len(skipped)} of {len(files)} are not. Replace or remove them. The first are:\n"
-            + "\n".join(skipped[:5])
-        )
-    good = np.flatnonzero([not why for why in reasons])
-    _check_counts(group[good], folders, least)
+    images, good, skipped = decode_all(files, image_size, path)
+    group = group[good]
+    _check_counts(group, folders, least)
     labels = group % len(names)
     if len(roots) == 1:
-        train, val = (good[chosen] for chosen in hold_out(labels[good], val_share, seed))
+        train, val = hold_out(labels, val_share, seed)
     else:
-        train, val = (good[group[good] // len(names) == part] for part in (0, 1))
+        train, val = (np.flatnonzero(group // len(names) == part) for part in (0, 1))
     order, cut = np.concatenate([train, val]), len(train)
     for row in range(image_size):  # in place, one row of pixels at a time: no second copy of all
-        images[: len(order), row] = images[order, row]
+        images[:, row] = images[order, row]
     train_part = Split(images[:cut], labels[train])
-    val_part = Split(images[cut : len(order)], labels[val])
-    return Dataset(str(path), names, train_part, val_part, tuple(skipped))
+    return Dataset(str(path), names, train_part, Split(images[cut:], labels[val]), skipped)
 
 
 def hold_out(
@@ -184,8 +176,24 @@ def _check_counts(group: NDArray[np.int64], folders: list[Path], least: int) -> 
             )
 
 
-def _decode_all(files: list[Path], size: int) -> tuple[NDArray[np.uint8], list[str]]:
-    """Images of shape ``(n, size, size, 3)``, and why each is missing (empty where it is not)."""
+def decode_all(
+    files: list[Path], size: int, source: Path, remedy: str = "Replace or remove them."
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+    """Decode pictures, of which a tenth may be unreadable.
+
+    Args:
+        files: The pictures.
+        size: Height and width of the result in pixels.
+        source: The folder that an error names.
+        remedy: What an error says to do.
+
+    Returns:
+        Those that could be read, uint8 of shape ``(n, size, size, 3)``; their indices in
+        ``files``, ascending; and the others, each as ``path: reason``.
+
+    Raises:
+        FtkitError: If over a tenth are unreadable.
+    """
     images = np.empty((len(files), size, size, 3), np.uint8)
 
     def decode_into(row: int) -> str:
@@ -202,7 +210,19 @@ def _decode_all(files: list[Path], size: int) -> tuple[NDArray[np.uint8], list[s
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with ThreadPoolExecutor(THREADS) as pool:  # Pillow decodes outside Python's lock
-            return images, list(pool.map(decode_into, range(len(files))))
+            reasons = list(pool.map(decode_into, range(len(files))))
+    skipped = tuple(f"{file}: {why}" for file, why in zip(files, reasons, strict=True) if why)
+    if len(skipped) * 10 > len(files):
+        raise FtkitError(
+            f"Expected at least nine tenths of the pictures in {source} to be readable; "
+            f"{len(skipped)} of {len(files)} are not. {remedy} The first are:\n"
+            + "\n".join(skipped[:5])
+        )
+    good = np.flatnonzero([not why for why in reasons])
+    for place, row in enumerate(good):  # closes the gaps in place: no second copy of all
+        if place < row:
+            images[place] = images[row]
+    return images[: len(good)], good, skipped
 
 
 def decode(path: Path, size: int) -> NDArray[np.uint8]:

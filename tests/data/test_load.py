@@ -1,4 +1,4 @@
-"""Data by name: drawn tasks, digits and folders, and how many of them."""
+"""Data by name: drawn tasks, digits, pets and folders, and how many of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ftkit.data import NAMES, load
 from ftkit.errors import FtkitError
 
 
-def test_the_names_are_the_three_drawn_tasks_and_the_digits():
-    assert NAMES == ("shapes", "new-shapes", "drawn-pets", "digits")
+def test_the_names_are_the_three_drawn_tasks_the_digits_and_two_readings_of_the_pets():
+    assert NAMES == ("shapes", "new-shapes", "drawn-pets", "digits", "pets", "pet-breeds")
 
 
 def test_a_small_drawn_set_is_the_beginning_of_a_larger_one_and_is_judged_by_the_same_pictures():

@@ -1,6 +1,6 @@
 """The PyTorch backend: the functions of :mod:`ftkit.backends.protocol`."""
 
-from ftkit.backends.pytorch.backbones import Network, build, export, load
+from ftkit.backends.pytorch.backbones import Network, build, export, fingerprints, load
 from ftkit.backends.pytorch.devices import device_memory_mb, devices, pick_device, versions
 from ftkit.backends.pytorch.features import features
 from ftkit.backends.pytorch.freezing import apply_freeze, batch_norm_modes
@@ -18,6 +18,7 @@ __all__ = [
     "evaluate",
     "export",
     "features",
+    "fingerprints",
     "load",
     "make_optimizer",
     "make_step",

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from ftkit.architecture import Architecture
 from ftkit.backends.pytorch.devices import pick_device
-from ftkit.backends.pytorch.layers import SharedDropout
+from ftkit.backends.pytorch.families import make_model
+from ftkit.errors import FtkitError
+from ftkit.freezing import fingerprint
 
 DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
 
@@ -36,7 +37,7 @@ class Network:
     device: str
 
     def preprocess(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """Pictures as the network takes them: on 0..1, minus the mean, by the deviation.
+        """Pictures as the network takes them: see :class:`ftkit.architecture.Scaling`.
 
         Args:
             images: uint8, shape ``(n, height, width, 3)``, RGB.
@@ -44,10 +45,12 @@ class Network:
         Returns:
             Shape ``(n, 3, height, width)``, in the network's type, on its device.
         """
-        std = np.asarray(self.architecture.std)
+        scaling = self.architecture.scaling
+        std = np.asarray(scaling.std)
         scale = self._constant(1 / (255 * std))
-        shift = self._constant(np.asarray(self.architecture.mean) / std)
+        shift = self._constant(np.asarray(scaling.mean) / std)
         pixels = torch.from_numpy(images).to(self.device).to(self.dtype)
+        pixels = pixels.flip(-1) if scaling.bgr else pixels
         return (pixels * scale - shift).permute(0, 3, 1, 2)
 
     @torch.no_grad()
@@ -63,20 +66,6 @@ class Network:
 
     def _constant(self, values: NDArray[np.float64]) -> torch.Tensor:
         return torch.from_numpy(values).to(self.device, self.dtype)
-
-
-class ScaledResNet(ResNet):
-    """Torchvision's ResNet of basic blocks, at any width."""
-
-    def __init__(self, width: int, depths: tuple[int, ...]) -> None:
-        super().__init__(BasicBlock, list(depths))
-        self.inplanes = width
-        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        for index, depth in enumerate(depths):
-            stride = 1 if index == 0 else 2
-            layer = self._make_layer(BasicBlock, width * 2**index, depth, stride)
-            setattr(self, f"layer{index + 1}", layer)
 
 
 def build(
@@ -96,11 +85,8 @@ def build(
         differences: Framework differences that are switched on. The layers of both frameworks
             follow torchvision when matched, so that none changes anything here.
     """
-    model = ScaledResNet(architecture.width, architecture.depths)
-    model.fc = _head(architecture)
-    chosen = pick_device(device)
-    dtype = DTYPES[precision]
-    model = model.to(chosen, dtype, memory_format=torch.channels_last)
+    chosen, dtype = pick_device(device), DTYPES[precision]
+    model = make_model(architecture, dtype, differences).to_empty(device=chosen)
     network = Network(model, architecture, dtype, chosen)
     load(network, tensors)
     return network
@@ -108,9 +94,18 @@ def build(
 
 def load(network: Network, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Gives a network the tensors, in torchvision's names and layout."""
-    given = {name: np.array(tensors[name]) for name in network.architecture.shapes}
-    state = {name: torch.from_numpy(value) for name, value in given.items()}
-    network.model.load_state_dict(state, strict=False)
+    state = network.model.state_dict()
+    with torch.no_grad():
+        for name, value in state.items():
+            if name.endswith(".num_batches_tracked"):
+                value.zero_()
+            else:
+                given = tensors[name]
+                if given.shape != tuple(value.shape):
+                    raise FtkitError(
+                        f"Expected {name} of shape {tuple(value.shape)}; got {given.shape}."
+                    )
+                value.copy_(torch.from_numpy(np.ascontiguousarray(given)))
 
 
 def export(network: Network) -> dict[str, NDArray[Any]]:
@@ -119,12 +114,7 @@ def export(network: Network) -> dict[str, NDArray[Any]]:
     return {name: state[name].cpu().numpy().copy() for name in network.architecture.shapes}
 
 
-def _head(architecture: Architecture) -> nn.Module:
-    head, features = architecture.head, architecture.features
-    output = nn.Linear(architecture.dropout_units, architecture.classes)
-    if head.hidden:
-        hidden = nn.Linear(features, head.hidden)
-        return nn.Sequential(hidden, nn.ReLU(), SharedDropout(head.dropout), output)
-    if head.dropout:
-        return nn.Sequential(SharedDropout(head.dropout), output)
-    return output
+def fingerprints(network: Network) -> dict[str, str]:
+    """A digest of each tensor's bytes: equal where a tensor is bit-equal, without a copy of all."""
+    state = network.model.state_dict()
+    return {name: fingerprint(state[name].cpu().numpy()) for name in network.architecture.shapes}

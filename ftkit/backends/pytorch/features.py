@@ -19,10 +19,11 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
     Args:
         network: The network.
         images: uint8, shape ``(n, height, width, 3)``, RGB.
-        block: A block's name; the stem's activations are those behind its pooling.
+        block: A block's name; a stem ends behind its pooling.
 
     Returns:
-        Shape ``(n, height, width, channels)`` at that block, in the network's type.
+        Shape ``(n, height, width, channels)`` at that block, or ``(n, units)`` where a block ends
+        in a vector; in the network's type.
 
     Raises:
         FtkitError: If the backbone has no such block.
@@ -32,9 +33,10 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
     found: list[NDArray[Any]] = []
 
     def keep(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
-        found.append(output.permute(0, 2, 3, 1).cpu().numpy())
+        values = output.permute(0, 2, 3, 1) if output.dim() == 4 else output
+        found.append(np.array(values.cpu()))  # a copy: what follows may compute in place
 
-    module = network.model.get_submodule("maxpool" if block == "stem" else block)
+    module = network.model.get_submodule(network.architecture.block_ends[block])
     hook = module.register_forward_hook(keep)
     try:
         for batch in evaluation_batches(images):

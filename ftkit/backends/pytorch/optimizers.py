@@ -24,9 +24,10 @@ def make_optimizer(
     """
     blocks: dict[str, list[Any]] = {}
     for state in states:
-        if state.learns:
+        if state.learns and state.layer.shapes:
             module = network.model.get_submodule(state.layer.name)
-            blocks.setdefault(state.layer.block, []).extend(module.parameters())
+            parameters = module.parameters(recurse=False)
+            blocks.setdefault(state.layer.block, []).extend(parameters)
     groups = [
         {"params": parameters, "name": block, "factor": phase.block_rates.get(block, 1.0)}
         for block, parameters in blocks.items()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import optim
 
-from ftkit.backends.pytorch.backbones import Network, export
+from ftkit.backends.pytorch.backbones import Network, fingerprints
 from ftkit.backends.pytorch.devices import device_memory_mb, versions
 from ftkit.backends.pytorch.freezing import apply_freeze, batch_norm_modes
-from ftkit.backends.pytorch.layers import SharedDropout
 from ftkit.backends.pytorch.optimizers import make_optimizer, optimizer_groups, set_rate
 from ftkit.backends.pytorch.prediction import evaluate
 from ftkit.backends.recording import Recorder
@@ -33,14 +33,17 @@ def make_step(
         before the update.
     """
     model = network.model
-    dropouts = [module for module in model.modules() if isinstance(module, SharedDropout)]
+    layers = network.architecture.drops
+    drops: list[Any] = [model.get_submodule(layer.name) for layer in layers]
+    widths = [layer.units for layer in layers]
 
     def step(batch: Batch) -> tuple[float, int]:
         images = network.preprocess(batch.images)
         labels = torch.from_numpy(batch.labels).to(network.device)
-        if "dropout" not in recipe.differences:
-            for dropout in dropouts:
-                dropout.keep = torch.from_numpy(batch.keep).to(images)
+        if drops and "dropout" not in recipe.differences:
+            keep = torch.from_numpy(batch.keep).to(images)
+            for drop, columns in zip(drops, keep.split(widths, dim=1)):
+                drop.keep = columns if drop.training else None
         optimizer.zero_grad()
         logits = model(images)
         loss = torch.nn.functional.cross_entropy(
@@ -73,7 +76,7 @@ def train(
     Yields:
         The run's events, the last one a ``RunEnd``.
     """
-    units = network.architecture.dropout_units
+    drop_rates = network.architecture.drop_rates
     probabilities = np.zeros((0, network.architecture.classes))
     torch.manual_seed(recipe.seed)  # decides what is dropped where "dropout" is switched on
     with Recorder(network.architecture, dataset, recipe, phases) as recorder:
@@ -83,7 +86,7 @@ def train(
             states = resolve(phase.freeze, network.architecture)
             apply_freeze(network, states)
             modes = batch_norm_modes(network)
-            before = export(network)
+            before = fingerprints(network)
             optimizer = make_optimizer(network, states, recipe, phase)
             set_rate(optimizer, phase.lr)
             groups = optimizer_groups(optimizer)
@@ -91,7 +94,7 @@ def train(
             yield recorder.start_phase(phase, states)
             for rates in recorder.rates(phase):
                 apply_freeze(network, states)
-                batches = epoch_batches(dataset.train, recipe, recorder.epoch, units)
+                batches = epoch_batches(dataset.train, recipe, recorder.epoch, drop_rates)
                 for batch, lr in zip(batches, rates):
                     if should_stop():
                         break
@@ -103,7 +106,7 @@ def train(
                     break
                 val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
                 yield recorder.end_epoch(val_loss, val_accuracy)
-            yield recorder.end_phase(states, before, export(network), groups, modes)
+            yield recorder.end_phase(states, before, fingerprints(network), groups, modes)
             if should_stop():
                 break
         memory = device_memory_mb(network.device)

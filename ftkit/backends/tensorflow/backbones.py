@@ -1,4 +1,4 @@
-"""Networks in Keras: torchvision's architectures, layer for layer, with a new head."""
+"""Networks in Keras: torchvision's architectures, operation by operation, with a new head."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 from numpy.typing import NDArray
 
 from ftkit.architecture import Architecture
+from ftkit.backbones.catalogue import keras_scaling
 from ftkit.backends.tensorflow.devices import pick_device
-from ftkit.backends.tensorflow.layers import BatchNorm, SharedDropout
+from ftkit.backends.tensorflow.families import make_model
+from ftkit.errors import FtkitError
+from ftkit.freezing import fingerprint
 
 DTYPES = {"fp32": "float32", "fp64": "float64"}
-CAFFE_MEAN = (103.939, 116.779, 123.68)  # B, G, R: keras.applications.imagenet_utils
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Network:
         architecture: Its layers, as records.
         dtype: Type of its weights and of its arithmetic.
         device: ``"cpu"`` or ``"gpu"``.
-        keras_scaling: Whether pictures are scaled as ``keras.applications.resnet`` does.
+        keras_scaling: Whether pictures are scaled as ``keras.applications`` does.
     """
 
     model: keras.Model
@@ -40,7 +41,7 @@ class Network:
     keras_scaling: bool = False
 
     def preprocess(self, images: NDArray[np.uint8] | tf.Tensor) -> tf.Tensor:
-        """Pictures as the network takes them: on 0..1, minus the mean, by the deviation.
+        """Pictures as the network takes them: see :class:`ftkit.architecture.Scaling`.
 
         Args:
             images: uint8, shape ``(n, height, width, 3)``, RGB.
@@ -48,12 +49,14 @@ class Network:
         Returns:
             Shape ``(n, height, width, 3)``, in the network's type.
         """
-        pixels = tf.cast(images, self.dtype)
+        scaling = self.architecture.scaling
         if self.keras_scaling:
-            return pixels[..., ::-1] - self._constant(np.asarray(CAFFE_MEAN))
-        std = np.asarray(self.architecture.std)
+            scaling = keras_scaling(self.architecture.name)
+        std = np.asarray(scaling.std)
         scale = self._constant(1 / (255 * std))
-        shift = self._constant(np.asarray(self.architecture.mean) / std)
+        shift = self._constant(np.asarray(scaling.mean) / std)
+        pixels = tf.cast(images, self.dtype)
+        pixels = pixels[..., ::-1] if scaling.bgr else pixels
         return pixels * scale - shift
 
     def forward(self, images: NDArray[np.uint8]) -> tf.Tensor:
@@ -75,71 +78,6 @@ class Network:
         return tf.constant(values, self.dtype)
 
 
-class _Builder:
-    """Makes named Keras layers of one type, as the switched-on differences ask."""
-
-    def __init__(self, architecture: Architecture, dtype: str, differences: tuple[str, ...]):
-        self.channels = {item.name: item.shapes["weight"][0] for item in architecture.layers}
-        self.dtype = dtype
-        self.padding = "same" if "stride-2-padding" in differences else "valid"
-        keras_constants = "batch-norm-constants" in differences
-        self.batch_norm: dict[str, Any] = {
-            "epsilon": 1e-3 if keras_constants else 1e-5,
-            "momentum": 0.01 if keras_constants else 0.1,
-            "unbiased": "running-variance" not in differences,
-        }
-
-    def pad(self, x: Any, size: int) -> Any:
-        """Zeros on all four sides, unless Keras's own "same" padding is switched on."""
-        if self.padding == "same":
-            return x
-        return layers.ZeroPadding2D(size // 2, dtype=self.dtype)(x)
-
-    def conv(self, x: Any, name: str, size: int, stride: int) -> Any:
-        """A convolution without bias, padded as PyTorch's ``padding=size // 2`` does."""
-        padding = "same"
-        if stride > 1 and size > 1:
-            x, padding = self.pad(x, size), self.padding
-        return layers.Conv2D(
-            self.channels[name],
-            size,
-            strides=stride,
-            padding=padding,
-            use_bias=False,
-            dtype=self.dtype,
-            name=name,
-        )(x)
-
-    def norm(self, x: Any, name: str) -> Any:
-        """Batch normalisation."""
-        return BatchNorm(**self.batch_norm, dtype=self.dtype, name=name)(x)
-
-    def relu(self, x: Any, name: str | None = None) -> Any:
-        """max(x, 0)."""
-        return layers.ReLU(dtype=self.dtype, name=name)(x)
-
-    def basic_block(self, x: Any, prefix: str, stride: int, name: str | None) -> Any:
-        """Two 3 × 3 convolutions beside a short cut (torchvision's ``BasicBlock``)."""
-        shortcut = x
-        if f"{prefix}.downsample.0" in self.channels:
-            shortcut = self.conv(x, f"{prefix}.downsample.0", 1, stride)
-            shortcut = self.norm(shortcut, f"{prefix}.downsample.1")
-        x = self.relu(self.norm(self.conv(x, f"{prefix}.conv1", 3, stride), f"{prefix}.bn1"))
-        x = self.norm(self.conv(x, f"{prefix}.conv2", 3, 1), f"{prefix}.bn2")
-        return self.relu(layers.Add(dtype=self.dtype)([x, shortcut]), name)
-
-    def head(self, x: Any, architecture: Architecture) -> Any:
-        """Global average pooling, then what the recipe's head says."""
-        head = architecture.head
-        x = layers.GlobalAveragePooling2D(dtype=self.dtype)(x)
-        if head.hidden:
-            x = layers.Dense(head.hidden, "relu", dtype=self.dtype, name="fc.0")(x)
-        if head.dropout:
-            x = SharedDropout(head.dropout, dtype=self.dtype)(x)
-        name = architecture.layers[-1].name
-        return layers.Dense(architecture.classes, dtype=self.dtype, name=name)(x)
-
-
 def build(
     architecture: Architecture,
     tensors: Mapping[str, NDArray[Any]],
@@ -156,23 +94,10 @@ def build(
         device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
         differences: Framework differences that are switched on.
     """
-    chosen = pick_device(device)
+    chosen, dtype = pick_device(device), DTYPES[precision]
     keras.config.set_image_data_format("channels_last")  # whatever the user's Keras says
-    dtype = DTYPES[precision]
-    make = _Builder(architecture, dtype, differences)
     with tf.device(chosen):
-        inputs = keras.Input((None, None, 3), dtype=dtype)
-        x = make.relu(make.norm(make.conv(inputs, "conv1", 7, 2), "bn1"))
-        # Behind a ReLU nothing is below 0: padding with 0 is as good as PyTorch's -inf.
-        pool = layers.MaxPooling2D(3, 2, padding=make.padding, dtype=dtype, name="stem")
-        x = pool(make.pad(x, 3))
-        for index, depth in enumerate(architecture.depths):
-            block = f"layer{index + 1}"
-            for unit in range(depth):
-                stride = 2 if index > 0 and unit == 0 else 1
-                last = block if unit == depth - 1 else None
-                x = make.basic_block(x, f"{block}.{unit}", stride, last)
-        model = keras.Model(inputs, make.head(x, architecture))
+        model = make_model(architecture, dtype, differences)
     network = Network(model, architecture, dtype, chosen, "input-scaling" in differences)
     load(network, tensors)
     return network
@@ -180,41 +105,62 @@ def build(
 
 def load(network: Network, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Gives a network the tensors, in torchvision's names and layout."""
-    for name, variable in _variables(network).items():
-        axes = _TO_KERAS.get(len(variable.shape), (0,))
-        variable.assign(np.transpose(tensors[name], axes).astype(network.dtype))
+    for name, (variable, axes) in _variables(network).items():
+        shape = network.architecture.shapes[name]
+        given = tensors[name]
+        if given.shape != shape:
+            raise FtkitError(f"Expected {name} of shape {shape}; got {given.shape}.")
+        values = given.transpose(axes).reshape(variable.shape)
+        variable.assign(values.astype(network.dtype, copy=False))
 
 
 def export(network: Network) -> dict[str, NDArray[Any]]:
     """A copy of a network's tensors, in torchvision's names and layout."""
-    tensors = {}
-    for name, variable in _variables(network).items():
-        axes = _TO_TORCH.get(len(variable.shape), (0,))
-        tensors[name] = np.ascontiguousarray(np.transpose(variable.numpy(), axes))
-    return tensors
+    shapes = network.architecture.shapes
+    return {
+        name: _as_torch(variable, axes, shapes[name])
+        for name, (variable, axes) in _variables(network).items()
+    }
 
 
-# Convolutions: (out, in, height, width) and (height, width, in, out). Dense: (out, in), (in, out).
-_TO_KERAS = {4: (2, 3, 1, 0), 2: (1, 0)}
-_TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}
-_KERAS_NAMES = {
-    "conv": {"weight": "kernel"},
-    "linear": {"weight": "kernel", "bias": "bias"},
+def fingerprints(network: Network) -> dict[str, str]:
+    """A digest of each tensor's bytes: equal where a tensor is bit-equal, without a copy of all."""
+    return {
+        name: fingerprint(variable.numpy()) for name, (variable, _) in _variables(network).items()
+    }
+
+
+# What Keras calls each tensor, and the order of PyTorch's axes in Keras: convolutions are (out,
+# in, height, width) and (height, width, in, out), dense layers (out, in) and (in, out).
+_KERAS_NAMES: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
+    "conv": {"weight": ("kernel", (2, 3, 1, 0)), "bias": ("bias", (0,))},
+    "depthwise": {"weight": ("kernel", (2, 3, 0, 1)), "bias": ("bias", (0,))},
+    "linear": {"weight": ("kernel", (1, 0)), "bias": ("bias", (0,))},
     "batch_norm": {
-        "weight": "gamma",
-        "bias": "beta",
-        "running_mean": "moving_mean",
-        "running_var": "moving_variance",
+        "weight": ("gamma", (0,)),
+        "bias": ("beta", (0,)),
+        "running_mean": ("moving_mean", (0,)),
+        "running_var": ("moving_variance", (0,)),
     },
+    "layer_norm": {"weight": ("gamma", (0,)), "bias": ("beta", (0,))},
+    "scale": {"layer_scale": ("factors", (0, 1, 2))},
 }
 
 
-def _variables(network: Network) -> dict[str, keras.Variable]:
-    """Every variable by torchvision's name."""
-    return {
-        f"{layer.name}.{key}": getattr(
-            network.model.get_layer(layer.name), _KERAS_NAMES[layer.kind][key]
-        )
-        for layer in network.architecture.layers
-        for key in layer.shapes
-    }
+def _variables(network: Network) -> dict[str, tuple[keras.Variable, tuple[int, ...]]]:
+    """Every variable by torchvision's name, with the order of PyTorch's axes in it."""
+    found = {}
+    for layer in network.architecture.layers:
+        for key in layer.shapes:
+            name, axes = _KERAS_NAMES[layer.kind][key]
+            variable = getattr(network.model.get_layer(layer.name), name)
+            found[f"{layer.name}.{key}"] = (variable, axes)
+    return found
+
+
+def _as_torch(
+    variable: keras.Variable, axes: tuple[int, ...], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """A copy in PyTorch's order of axes."""
+    values = variable.numpy().reshape([shape[axis] for axis in axes])
+    return np.ascontiguousarray(np.transpose(values, np.argsort(axes)))

@@ -20,10 +20,11 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
     Args:
         network: The network.
         images: uint8, shape ``(n, height, width, 3)``, RGB.
-        block: A block's name; the stem's activations are those behind its pooling.
+        block: A block's name; a stem ends behind its pooling.
 
     Returns:
-        Shape ``(n, height, width, channels)`` at that block, in the network's type.
+        Shape ``(n, height, width, channels)`` at that block, or ``(n, units)`` where a block ends
+        in a vector; in the network's type.
 
     Raises:
         FtkitError: If the backbone has no such block.

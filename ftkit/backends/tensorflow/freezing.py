@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftkit.architecture import DROPS
 from ftkit.backends.tensorflow.backbones import Network
 from ftkit.backends.tensorflow.layers import BatchNorm
 from ftkit.freezing import LayerState
@@ -17,6 +18,8 @@ def apply_freeze(network: Network, states: tuple[LayerState, ...]) -> None:
         layer.trainable = state.learns
         if state.batch_norm is not None:
             layer.policy = state.batch_norm
+        elif state.layer.kind in DROPS:
+            layer.active = state.learns
 
 
 def batch_norm_modes(network: Network) -> dict[str, str]:

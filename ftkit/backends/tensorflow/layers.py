@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -26,18 +27,22 @@ class BatchNorm(keras.layers.Layer):
         epsilon: float = 1e-5,
         momentum: float = 0.1,
         unbiased: bool = True,
+        scale: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.epsilon = epsilon
         self.momentum = momentum
         self.unbiased = unbiased
+        self.scale = scale
         self.policy: BatchNormPolicy = "inference"
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the four vectors, one number per channel."""
+        """Makes the four vectors, one number per channel; three where it does not scale."""
         shape = (input_shape[-1],)
-        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
+        self.gamma = None
+        if self.scale:
+            self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
         self.moving_mean = self.add_weight(
             shape=shape, initializer="zeros", trainable=False, name="moving_mean"
@@ -55,8 +60,9 @@ class BatchNorm(keras.layers.Layer):
             sample = variance * count / (count - 1) if self.unbiased else variance
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, sample)
+        gamma = None if self.gamma is None else self.gamma.value
         return tf.nn.batch_normalization(
-            inputs, mean, variance, self.beta.value, self.gamma.value, self.epsilon
+            inputs, mean, variance, self.beta.value, gamma, self.epsilon
         )
 
     def _move(self, running: keras.Variable, value: tf.Tensor) -> None:
@@ -64,23 +70,85 @@ class BatchNorm(keras.layers.Layer):
 
 
 class SharedDropout(keras.layers.Layer):
-    """Dropout whose mask is given, so that every framework drops the same units.
+    """Dropout whose mask is given, so that every framework drops the same.
+
+    It stands for dropout behind a vector, and for stochastic depth, which drops a picture's whole
+    map (Huang et al. 2016, arXiv:1603.09382). Where it is not active it does nothing.
 
     Attributes:
         keep: What the next forward pass in training multiplies by, shape ``(n, units)``; with
             None it drops at random.
+        active: Whether it drops in training.
     """
 
-    def __init__(self, rate: float, **options: Any) -> None:
+    def __init__(self, rate: float, units: int, **options: Any) -> None:
         super().__init__(**options)
         self.rate = rate
+        self.units = units
         self.keep: tf.Tensor | None = None
+        self.active = True
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Drops units in training, and does nothing otherwise."""
-        if not training or not self.rate:
+        """Drops in training, and does nothing otherwise."""
+        if not training or not self.active or not self.rate:
             return inputs
         keep, self.keep = self.keep, None
-        if keep is not None:
-            return inputs * tf.cast(keep, inputs.dtype)
-        return tf.nn.dropout(inputs, self.rate)
+        if keep is None:
+            ones = tf.ones((tf.shape(inputs)[0], self.units), inputs.dtype)
+            keep = tf.nn.dropout(ones, self.rate)
+        keep = tf.cast(keep, inputs.dtype)
+        return inputs * (keep[:, None, None, :] if inputs.shape.rank == 4 else keep)
+
+
+class Scale(keras.layers.Layer):
+    """One learned factor per channel: ConvNeXt's ``layer_scale``."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the vector of factors."""
+        self.factors = self.add_weight(
+            shape=(input_shape[-1],), initializer="ones", name="layer_scale"
+        )
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Multiplies each channel by its factor."""
+        return inputs * self.factors.value
+
+
+class AdaptivePooling(keras.layers.Layer):
+    """Means over a grid of parts, whatever the map's size: ``torch.nn.AdaptiveAvgPool2d``.
+
+    Cell ``i`` of ``n`` goes from row ``floor(i h / n)`` to before ``ceil((i + 1) h / n)``:
+    ``aten/src/ATen/native/AdaptivePooling.h``.
+
+    Args:
+        cells: Rows and columns of the grid.
+        **options: Keras's own.
+    """
+
+    def __init__(self, cells: tuple[int, int], **options: Any) -> None:
+        super().__init__(**options)
+        self.cells = cells
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """From ``(n, height, width, channels)`` to ``(n, rows, columns, channels)``."""
+        size = tf.shape(inputs)
+        rows = self._means(self.cells[0], size[1])
+        columns = self._means(self.cells[1], size[2])
+        return tf.einsum("rh,nhwc,sw->nrsc", rows, inputs, columns)
+
+    def _means(self, cells: int, size: tf.Tensor) -> tf.Tensor:
+        """A matrix that takes the mean of each cell, shape ``(cells, size)``."""
+        cell = tf.range(cells)[:, None]
+        place = tf.range(size)[None]
+        inside = (place >= cell * size // cells) & (place < -((cell + 1) * -size // cells))
+        weights = tf.cast(inside, self.compute_dtype)
+        return weights / tf.reduce_sum(weights, 1, keepdims=True)
+
+
+def gelu(inputs: tf.Tensor) -> tf.Tensor:
+    """The exact x Φ(x) (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+
+    ``tf.nn.gelu`` rounds the root of 2 to float32 on the way, also where it computes in float64.
+    """
+    root = tf.constant(math.sqrt(2), inputs.dtype)
+    return 0.5 * inputs * (1 + tf.math.erf(inputs / root))

@@ -178,7 +178,7 @@ def make_optimizer(
     """
     blocks: dict[str, list[Any]] = {}
     for state in states:
-        if state.learns:
+        if state.learns and state.layer.shapes:
             layer = network.model.get_layer(state.layer.name)
             blocks.setdefault(state.layer.block, []).extend(layer.trainable_variables)
     groups = [

@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from ftkit.backends.recording import Recorder
-from ftkit.backends.tensorflow.backbones import Network, export
+from ftkit.backends.tensorflow.backbones import Network, fingerprints
 from ftkit.backends.tensorflow.devices import device_memory_mb, versions
 from ftkit.backends.tensorflow.freezing import apply_freeze, batch_norm_modes
-from ftkit.backends.tensorflow.layers import SharedDropout
 from ftkit.backends.tensorflow.optimizers import make_optimizer, optimizer_groups, set_rate
 from ftkit.backends.tensorflow.prediction import evaluate
 from ftkit.data.batches import Batch, epoch_batches
@@ -32,7 +31,9 @@ def make_step(
         before the update.
     """
     model = network.model
-    dropouts = [layer for layer in model.layers if isinstance(layer, SharedDropout)]
+    layers = network.architecture.drops
+    drops = [model.get_layer(layer.name) for layer in layers]
+    widths = [layer.units for layer in layers]
     variables = [variable for group in optimizer.groups for variable in group["params"]]
 
     @tf.function(
@@ -45,9 +46,9 @@ def make_step(
     def traced(
         images: tf.Tensor, labels: tf.Tensor, keep: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        if "dropout" not in recipe.differences:
-            for dropout in dropouts:
-                dropout.keep = keep
+        if drops and "dropout" not in recipe.differences:
+            for drop, columns in zip(drops, tf.split(keep, widths, axis=1)):
+                drop.keep = columns if drop.active else None
         with tf.GradientTape() as tape:
             logits = model(network.preprocess(images), training=True)
             loss = cross_entropy(labels, logits, recipe)
@@ -105,7 +106,7 @@ def train(
     Yields:
         The run's events, the last one a ``RunEnd``.
     """
-    units = network.architecture.dropout_units
+    drop_rates = network.architecture.drop_rates
     buffered = "shuffling" in recipe.differences
     probabilities = np.zeros((0, network.architecture.classes))
     tf.random.set_seed(recipe.seed)  # decides what is dropped where "dropout" is switched on
@@ -114,14 +115,14 @@ def train(
             states = resolve(phase.freeze, network.architecture)
             apply_freeze(network, states)
             modes = batch_norm_modes(network)
-            before = export(network)
+            before = fingerprints(network)
             optimizer = make_optimizer(network, states, recipe, phase)
             set_rate(optimizer, phase.lr)
             groups = optimizer_groups(optimizer)
             step = make_step(network, optimizer, recipe)
             yield recorder.start_phase(phase, states)
             for rates in recorder.rates(phase):
-                batches = epoch_batches(dataset.train, recipe, recorder.epoch, units, buffered)
+                batches = epoch_batches(dataset.train, recipe, recorder.epoch, drop_rates, buffered)
                 for batch, lr in zip(batches, rates):
                     if should_stop():
                         break
@@ -133,7 +134,7 @@ def train(
                     break
                 val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
                 yield recorder.end_epoch(val_loss, val_accuracy)
-            yield recorder.end_phase(states, before, export(network), groups, modes)
+            yield recorder.end_phase(states, before, fingerprints(network), groups, modes)
             if should_stop():
                 break
         memory = device_memory_mb(network.device)

@@ -1,0 +1,1 @@
+"""The families of networks, each written down once for every framework."""
