@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import fields
 from html import escape
 from pathlib import Path
 from textwrap import fill
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ftkit.engine.compare import Experiment, OnEvent, stream
 from ftkit.engine.compare import compare as run_comparison
 from ftkit.engine.comparison import Comparison
-from ftkit.engine.environments import BACKENDS, check_backends
 from ftkit.engine.session import Session
+from ftkit.environments import BACKENDS, check_backends
 from ftkit.errors import FtkitError
 from ftkit.history import Event, Run
 from ftkit.recipe import Recipe
@@ -73,6 +74,7 @@ class Results(Comparison):
             "runs": [run.summary() for run in self.runs],
             "match": [match.to_dict() for match in self.match],
             "interrupted": self.interrupted,
+            "notes": list(self.notes),
         }
 
     def save(self, folder: str | Path) -> Path:
@@ -113,7 +115,7 @@ def compare(
         FtkitError: If the recipe or a backend cannot be used.
     """
     found = run_comparison(recipe or Recipe(), backends, on_event)
-    return Results(found.recipe, found.dataset, found.runs, found.match, found.interrupted)
+    return Results(**{item.name: getattr(found, item.name) for item in fields(found)})
 
 
 def run(
@@ -145,7 +147,7 @@ def events(
         FtkitError: If the recipe or a backend cannot be used.
     """
     check_backends(backends)
-    experiment = Experiment(recipe or Recipe())
+    experiment = Experiment(recipe or Recipe(), backends)
     with (
         Session(backends) as session,
         closing(stream(experiment, session, [])) as happening,

@@ -100,11 +100,14 @@ class Operation:
 
 @dataclass(frozen=True)
 class Head:
-    """What replaces the pretrained classifier, after global average pooling.
+    """What replaces the pretrained classifier, and any dropout in it.
+
+    It stands behind global average pooling; in VGG behind the hidden layers, in ConvNeXt behind
+    the last normalisation.
 
     Attributes:
         hidden: Units of a hidden layer with ReLU; 0 leaves it out.
-        dropout: Probability that a hidden unit (or, without a hidden layer, a pooled feature) is
+        dropout: Probability that a hidden unit (or, without a hidden layer, a feature) is
             set to 0 in training; the others are divided by ``1 - dropout``.
     """
 

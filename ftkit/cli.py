@@ -17,12 +17,16 @@ from typing import Any
 from ftkit import __version__, api
 from ftkit.architecture import Head
 from ftkit.backbones.catalogue import BACKBONES
+from ftkit.backbones.checkpoints import PUBLISHED
+from ftkit.backbones.weights import FILES
 from ftkit.data import NAMES
 from ftkit.differences import SWITCHES
+from ftkit.downloads import progress_bars
 from ftkit.engine.compare import PATIENCE_SECONDS
-from ftkit.engine.environments import BACKENDS
 from ftkit.engine.pretrain import pretrain
+from ftkit.environments import BACKENDS
 from ftkit.errors import FtkitError, RunBrokeOff
+from ftkit.fetching import fetch_all, fetchable, listing
 from ftkit.progress import progress
 from ftkit.recipe import (
     AUGMENTATIONS,
@@ -33,6 +37,7 @@ from ftkit.recipe import (
     STRATEGIES,
     Recipe,
 )
+from ftkit.report.cards import model_card, models_table
 from ftkit.writing import check_writable
 
 EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
@@ -92,6 +97,25 @@ def make_weights(options: argparse.Namespace) -> int:
     return 0
 
 
+def models(options: argparse.Namespace) -> int:
+    """``ftkit models``."""
+    if options.classes < 1:
+        raise FtkitError(f"--classes must be at least 1; got {options.classes}.")
+    print(model_card(options.name, options.classes) if options.name else models_table())
+    return 0
+
+
+def fetch(options: argparse.Namespace) -> int:
+    """``ftkit fetch``."""
+    if options.list:
+        print("\n".join(listing()))
+        return 0
+    with progress_bars() as show:
+        lines = fetch_all(options.names, options.weights, show)
+    print("\n".join(lines))
+    return 0
+
+
 class _Interrupt:
     """Ends a command as Ctrl-C does; pressed again while it writes what there is, it waits."""
 
@@ -128,7 +152,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe_options(comparing, Recipe(), Path("out"))
     add = comparing.add_argument
     add("--recipe", type=Path, metavar="FILE", help="start from the recipe in a summary.json")
-    add("--weights", metavar="bundled|random|FILE", help="where the backbone's weights come from")
+    add(
+        "--weights",
+        metavar="NAME|FILE",
+        help=f"bundled, {', '.join(PUBLISHED)}, random, or a file ({', '.join(FILES)})",
+    )
     add("--strategies", metavar="A,B", help=f"of {', '.join(STRATEGIES)} (all)")
     add("--freeze-depth", type=int, metavar="N", help="blocks that stay frozen when fine-tuning")
     add("--head", type=int, metavar="UNITS", help="units of a hidden layer in the head (none)")
@@ -138,6 +166,29 @@ def _parser() -> argparse.ArgumentParser:
     add("--differences", metavar="A,B", help=f"to switch on: {', '.join(SWITCHES)}")
     add("--backends", default=",".join(BACKENDS), metavar="A,B", help="where to run (both)")
     comparing.set_defaults(command=compare)
+
+    showing = commands.add_parser(
+        "models",
+        help="the backbones, or one of them",
+        description="Lists the backbones; with a name, its card, blocks and freeze depths.",
+        allow_abbrev=False,
+    )
+    showing.add_argument("name", nargs="?", metavar="NAME", help="a backbone (all)")
+    showing.add_argument("--classes", type=int, default=2, metavar="N", help="of the head (2)")
+    showing.set_defaults(command=models)
+
+    fetching = commands.add_parser(
+        "fetch",
+        help="fill the cache for work without a network",
+        description="Downloads published weights and data into the cache (FTKIT_CACHE).",
+        allow_abbrev=False,
+    )
+    fetching.add_argument("names", nargs="*", metavar="NAME", help=", ".join(fetchable()))
+    fetching.add_argument(
+        "--weights", default="imagenet", metavar="NAME", help=f"{', '.join(PUBLISHED)} (imagenet)"
+    )
+    fetching.add_argument("--list", action="store_true", help="show what is in the cache")
+    fetching.set_defaults(command=fetch)
 
     pretraining = commands.add_parser(
         "pretrain",

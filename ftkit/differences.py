@@ -60,7 +60,7 @@ _ALL = (
     ),
     Difference(
         "batch-norm-constants",
-        "epsilon 1e-5; a new batch counts 0.1 in the running statistics",
+        "epsilon 1e-5 (Inception: 1e-3); a new batch counts 0.1 in the running statistics",
         "epsilon 1e-3; a new batch counts 0.01",
         matched="pytorch",
     ),
@@ -78,8 +78,9 @@ _ALL = (
     ),
     Difference(
         "input-scaling",
-        "RGB on 0..1, minus ImageNet's mean, divided by its deviation",
-        "for ResNet: BGR on 0..255 minus ImageNet's mean, not divided",
+        "RGB on 0..1, minus ImageNet's mean, divided by its deviation; Inception: on -1..1",
+        "for ResNet and VGG: BGR on 0..255 minus ImageNet's mean, not divided; for Inception and "
+        "MobileNet: RGB on -1..1; for EfficientNet and ConvNeXt: as PyTorch",
         matched="pytorch",
     ),
     Difference(

@@ -11,20 +11,15 @@ asked for ``NAME`` in place of the published address; the published checksum sti
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL
 from pathlib import Path
-from typing import IO, Any, Literal, TextIO, TypeAlias
-from urllib.error import HTTPError, URLError
+from typing import Any, Literal, TextIO, TypeAlias
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock
 from platformdirs import user_cache_path
@@ -42,31 +37,34 @@ from rich.progress import (
 
 from ftkit.errors import FtkitError
 from ftkit.paths import typed_path
-from ftkit.version import __version__
-from ftkit.writing import write_text
+from ftkit.transfer import (
+    BLOCK,
+    OnProgress,
+    Unreachable,
+    beside,
+    discard,
+    read_json,
+    transfer,
+    write_json,
+)
 
-SILENCE = 30.0
-"""Seconds without a byte after which a connection counts as cut."""
-PAUSES = (0.5, 2.0, 5.0)
-"""Seconds before each further try within one call."""
-BLOCK = 1 << 18
-"""Bytes read at a time, at most."""
+__all__ = [
+    "Download",
+    "OnProgress",
+    "State",
+    "Unreachable",
+    "cache_folder",
+    "cached",
+    "check",
+    "fetch",
+    "progress_bars",
+    "state",
+]
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""How each HDF5 file begins."""
 
 State: TypeAlias = Literal["absent", "partial", "verified", "unverified", "damaged"]
-OnProgress: TypeAlias = Callable[[str, int, int | None], None]
-"""Takes a file's name, its bytes so far (resumed ones included), and all its bytes if known."""
-
-
-class Unreachable(FtkitError):
-    """A file that could not be fetched now: no network, or a server that does not serve."""
-
-
-class _Cut(Exception):
-    """A connection that broke off, or (``never``) that could not be made at all."""
-
-    def __init__(self, why: object, never: bool = False) -> None:
-        super().__init__(" ".join(str(getattr(why, "strerror", None) or why or repr(why)).split()))
-        self.never = never
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ class Download:
         url: Its published address, ``http`` or ``https``.
         place: Its path below the cache folder, with ``/``.
         digest: ``"sha256:"`` and 8 hexadecimal digits or more of the published checksum, from its
-            start; or ``"md5:"`` and all 32.
+            start; or ``"md5:"`` and all 32; or nothing, where nobody published one: what came
+            first is then what later checks hold the file to.
         megabytes: Its published size in 10^6 bytes, for messages and lists only.
 
     Raises:
@@ -90,7 +89,7 @@ class Download:
     megabytes: float | None
 
     def __post_init__(self) -> None:
-        if not re.fullmatch("sha256:[0-9a-f]{8,64}|md5:[0-9a-f]{32}", self.digest):
+        if not re.fullmatch("sha256:[0-9a-f]{8,64}|md5:[0-9a-f]{32}|", self.digest):
             raise FtkitError(
                 f"Expected 'sha256:' and 8 to 64 hexadecimal digits, or 'md5:' and 32, for "
                 f"{self.url}; got {self.digest!r}. Copy the published checksum."
@@ -102,7 +101,7 @@ class Download:
         Raises:
             OSError: If the file cannot be read.
         """
-        kinds = {"sha256", self.digest.partition(":")[0]}
+        kinds = {"sha256", self.digest.partition(":")[0] or "sha256"}
         running = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
         with path.open("rb") as file:
             while block := file.read(BLOCK):
@@ -149,7 +148,7 @@ def state(download: Download) -> State:
     path = cached(download)
     with _said(path):
         if not path.is_file():
-            return "partial" if _beside(path, ".part").exists() else "absent"
+            return "partial" if beside(path, ".part").exists() else "absent"
         receipt = _receipt(download)
         if not receipt:
             return "unverified"
@@ -178,11 +177,12 @@ def check(download: Download) -> State:
     if receipt:
         after = "verified" if hashes["sha256"] == receipt.get("sha256") else "damaged"
     else:
-        after = "verified" if download.published(hashes) else "unverified"
+        known = download.digest and download.published(hashes)
+        after = "verified" if known else "unverified"
     if after != before:
         with suppress(FtkitError):  # a folder that a class shares may be for reading only
             if after == "damaged":
-                _write(_beside(path, ".json"), {**receipt, "damaged": True})
+                write_json(beside(path, ".json"), {**receipt, "damaged": True})
             else:
                 _write_receipt(download, hashes, size)
     return after
@@ -213,23 +213,31 @@ def fetch(download: Download, on_progress: OnProgress | None = None) -> Path:
         return path
     with _said(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(_beside(path, ".lock")):
+        with FileLock(beside(path, ".lock")):
             if state(download) not in ("verified", "unverified"):
                 _fetch_locked(download, path, on_progress or (lambda name, done, total: None))
     return path
 
 
 def _fetch_locked(download: Download, path: Path, on_progress: OnProgress) -> None:
-    part = _beside(path, ".part")
+    part = beside(path, ".part")
     url = _address(download)
-    resumed = _transfer(url, path, on_progress)
+    resumed = transfer(url, path, on_progress)
     hashes = download.hashes(part)
     if resumed and not download.published(hashes):  # two versions in one file, perhaps
-        _discard(part)
-        _transfer(url, path, on_progress)
+        discard(part)
+        transfer(url, path, on_progress)
         hashes = download.hashes(part)
+    if not download.digest and path.suffix == ".h5":  # the least that can be asked
+        with part.open("rb") as file:
+            if file.read(len(HDF5)) != HDF5:
+                discard(part)
+                raise FtkitError(
+                    f"Expected an HDF5 file from {url}; something else came. Open the address in "
+                    f"a browser, or fetch the file elsewhere and lay it at {path}."
+                )
     if not download.published(hashes):
-        _discard(part)
+        discard(part)
         kind = download.digest.partition(":")[0]
         raise FtkitError(
             f"Expected a file with {download.digest} from {url}; what came has {kind}:"
@@ -241,116 +249,8 @@ def _fetch_locked(download: Download, path: Path, on_progress: OnProgress) -> No
     path.unlink(missing_ok=True)  # damaged: the new receipt must not vouch for it
     _write_receipt(download, hashes, size)
     part.replace(path)
-    _discard(part)
+    discard(part)
     on_progress(path.name, size, size)
-
-
-def _transfer(url: str, path: Path, on_progress: OnProgress) -> bool:
-    """Makes the part file whole, with several tries; returns whether any went on from a part."""
-    part = _beside(path, ".part")
-    resumed = False
-    for number, pause in enumerate((*PAUSES, None)):
-        resumed = resumed or part.exists()
-        try:
-            _receive(url, part, lambda done, total: on_progress(path.name, done, total))
-            return resumed
-        except HTTPError as error:
-            error.close()
-            verb, why = "fetched", f"the server answered {error.code} {error.reason}"
-            if error.code == 416 and part.exists():  # nothing is missing, or the checksum tells
-                return True
-            if error.code < 500 and error.code not in (408, 429):
-                _discard(part)
-                raise FtkitError(
-                    f"Expected the file {url}; {why}. Check the address"
-                    f"{' in FTKIT_MIRROR' if os.environ.get('FTKIT_MIRROR') else ''}, or fetch "
-                    f"the file elsewhere and lay it at {path}."
-                ) from error
-        except _Cut as cut:
-            verb, why = "reached" if cut.never else "fetched", str(cut)
-            if cut.never and number == 0:
-                break
-        if pause is not None:
-            time.sleep(pause)
-    kept = " (what arrived is kept)" if part.exists() else ""
-    raise Unreachable(
-        f"{url} could not be {verb}: {why}. Try again later{kept}, or fetch the file "
-        f"elsewhere and lay it at {path}."
-    )
-
-
-def _receive(url: str, part: Path, say: Callable[[int, int | None], None]) -> None:
-    """Asks once for what the part file lacks, and adds it."""
-    done = part.stat().st_size if part.exists() else 0
-    known = _read(_beside(part, ".json"))
-    if known.get("url") != url:
-        known = {}  # another server's names for its versions say nothing here
-    headers = {"User-Agent": f"ftkit/{__version__}"}
-    if done:
-        headers["Range"] = f"bytes={done}-"
-        etag = known.get("ETag") or "W/"
-        same = known.get("Last-Modified") if etag.startswith("W/") else etag
-        if same:
-            headers["If-Range"] = same
-    with _open(url, headers) as response:
-        length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdecimal() else None
-        versions = {name: response.headers.get(name, "") for name in ("ETag", "Last-Modified")}
-        if response.status == 206:
-            value = response.headers.get("Content-Range", "")
-            sent = re.match(r"bytes (\d+)-(\d+)/(\d+|\*)", value)
-            stale = any(now and (known.get(name) or now) != now for name, now in versions.items())
-            if not sent or int(sent[1]) != done or stale:
-                _discard(part)
-                raise _Cut("the server went on with another file or from another byte")
-            total = int(sent[2]) + 1 if sent[3] == "*" else int(sent[3])
-        else:
-            _discard(part)
-            _write(_beside(part, ".json"), {"url": url, **versions})
-            done = 0
-        with part.open("ab") as file:
-            say(done, total)
-            while block := _next(response):
-                file.write(block)
-                done += len(block)
-                say(done, total)
-    if total is not None and done < total:
-        raise _Cut(f"the connection was cut after {done} of {total} bytes")
-
-
-def _open(url: str, headers: dict[str, str]) -> HTTPResponse:
-    try:
-        opener, request = build_opener(_Redirects), Request(url, headers=headers)
-        response: HTTPResponse = opener.open(request, timeout=SILENCE)
-        return response
-    except HTTPError:
-        raise
-    except URLError as error:
-        why = error.reason
-        cut = isinstance(why, ConnectionError) and not isinstance(why, ConnectionRefusedError)
-        raise _Cut(why, never=not cut) from error
-    except (ValueError, OverflowError, InvalidURL) as error:  # no such host or port can be
-        raise _Cut(error, never=True) from error
-    except (OSError, HTTPException) as error:
-        raise _Cut(error) from error
-
-
-def _next(response: HTTPResponse) -> bytes:
-    try:
-        return response.read1(BLOCK)
-    except (OSError, HTTPException) as error:
-        raise _Cut(error) from error
-
-
-class _Redirects(HTTPRedirectHandler):
-    """Follows to http and https, and from https only to https."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        if urlsplit(newurl).scheme not in {"https", urlsplit(req.full_url).scheme}:
-            raise HTTPError(newurl, code, f"{msg}, and sends to {newurl}", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _address(download: Download) -> str:
@@ -368,34 +268,13 @@ def _address(download: Download) -> str:
 
 def _receipt(download: Download) -> dict[str, Any]:
     """The receipt of this very publication; empty if there is none."""
-    receipt = _read(_beside(cached(download), ".json"))
+    receipt = read_json(beside(cached(download), ".json"))
     return receipt if download.published(receipt) else {}
 
 
 def _write_receipt(download: Download, hashes: dict[str, str], size: int) -> None:
     receipt = {"url": download.url, "bytes": size, **hashes}
-    _write(_beside(cached(download), ".json"), receipt)
-
-
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
-
-
-def _discard(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    _beside(part, ".json").unlink(missing_ok=True)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    write_json(beside(cached(download), ".json"), receipt)
 
 
 @contextmanager

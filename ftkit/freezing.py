@@ -103,18 +103,21 @@ def frozen_but_last_layers(architecture: Architecture, count: int) -> tuple[str,
     """All layers of the backbone but the last ``count`` that hold weights.
 
     Convolutions and batch norms count; activations, additions and pooling hold nothing and do
-    not, so Keras's ``base.layers[-10:]`` names fewer weights than ``count=10`` does here.
+    not, so Keras's ``base.layers[-10:]`` names fewer weights than ``count=10`` does here. What
+    drops in front of the first of them is frozen with the rest.
 
     Raises:
         FtkitError: If the backbone has fewer layers.
     """
-    head = architecture.head_block
-    names = [item.name for item in architecture.layers if item.shapes and item.block != head]
-    if not 0 <= count <= len(names):
+    layers = [item for item in architecture.layers if item.block != architecture.head_block]
+    holding = [number for number, item in enumerate(layers) if item.shapes]
+    if not 0 <= count <= len(holding):
         raise FtkitError(
-            f"The number of last layers to train must lie between 0 and {len(names)}; got {count}."
+            f"The number of last layers to train must lie between 0 and {len(holding)}; "
+            f"got {count}."
         )
-    return tuple(names[: len(names) - count])
+    first = holding[-count] if count else len(layers)
+    return tuple(item.name for item in layers[:first])
 
 
 def frozen_names(plan: FreezePlan, architecture: Architecture) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 AUGMENTATIONS = ("none", "flip", "flip-crop")
 PRECISIONS = ("fp32", "fp64")
 DEVICES = ("auto", "cpu", "gpu")
+SMALLEST_IMAGE = 32
 LARGEST_IMAGE = 1024  # a batch of larger ones fits in no laptop
 
 
@@ -79,7 +80,10 @@ class Recipe:
             uses all.
         image_size: Pixels on a side; None takes the backbone's own.
         backbone: A name (see ``ftkit.backbones.catalogue.BACKBONES``).
-        weights: ``"bundled"``, ``"random"`` or a ``.safetensors`` file in torchvision's names.
+        weights: ``"bundled"``; ``"imagenet"`` or ``"imagenet-v2"`` (torchvision's, in both
+            frameworks); ``"native"`` (each framework's own zoo, network and input scaling);
+            ``"random"``; or a file: ``.safetensors``, ``.pth``, ``.pt``, ``.keras``,
+            ``.weights.h5``.
         head: What replaces the pretrained classifier.
         strategies: Which of :data:`STRATEGIES` to run.
         phases: A schedule of one's own, run as the one strategy ``"custom"``.
@@ -168,7 +172,7 @@ class Recipe:
         _at_least("seed", self.seed, 0)
         _at_least("head.hidden", self.head.hidden, 0)
         for name, size, least in (
-            ("image_size", self.image_size, 32),
+            ("image_size", self.image_size, SMALLEST_IMAGE),
             ("train_size", self.train_size, 1),
             ("freeze_depth", self.freeze_depth, 0),
         ):

@@ -119,7 +119,7 @@ def refused(tmp_path, a_python):
             r"weights 'bundeld'. Did you mean 'bundled'\? .* ends in .safetensors",
         ),
         ("--weights w.safetensors", "There is no weights file at w.safetensors. Check the path."),
-        ("--backbone resnet18", "No weights for resnet18 .* Use --weights random"),
+        ("--backbone resnet18", "No weights for resnet18 .* Use --weights imagenet, random"),
         ("--strategies two-fase", r"strategy 'two-fase'. Did you mean 'two-phase'\? Choose one of"),
         ("--strategies scratch,fine-tunning", r"'fine-tunning'. Did you mean 'fine-tuning'\?"),
         ("--strategies ,", "Expected at least one strategy of: scratch, .*; got none"),
@@ -300,7 +300,7 @@ def test_it_writes_four_files_and_leaves_nothing_else_anywhere(compared):
 
 def test_the_summary_has_the_documented_entries_and_no_others(compared):
     summary = read(compared[0] / "out")
-    assert set(summary) == {"recipe", "data", "runs", "match", "interrupted"}
+    assert set(summary) == {"recipe", "data", "runs", "match", "interrupted", "notes"}
     assert [(run["backend"], run["strategy"]) for run in summary["runs"]] == [
         (backend, strategy)
         for backend in ("pytorch", "tensorflow")

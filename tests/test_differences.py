@@ -59,8 +59,8 @@ def test_a_recipe_takes_the_names_of_switches_and_no_others():
 
 def test_the_switched_head_is_glorots_with_a_bias_of_zero():
     made = architecture("resnet_s", Head(), 2)
-    matched = initial_tensors(made, "resnet_s", "random", 0)
-    switched = initial_tensors(made, "resnet_s", "random", 0, glorot_head=True)
+    matched = initial_tensors(made, "random", 0)
+    switched = initial_tensors(made, "random", 0, glorot_head=True)
     assert {name for name in matched if not np.array_equal(matched[name], switched[name])} == {
         "fc.weight",
         "fc.bias",
@@ -75,7 +75,7 @@ def order(count: int, buffered: bool) -> list[int]:
     numbers = np.arange(count)
     images = np.zeros((count, 1, 1, 3), np.uint8)
     split = Split(images, numbers.astype(np.int64))
-    batches = epoch_batches(split, Recipe(batch_size=64), 0, 1, buffered)
+    batches = epoch_batches(split, Recipe(batch_size=64), 0, (), buffered)
     return [int(label) for batch in batches for label in batch.labels]
 
 

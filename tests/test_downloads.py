@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 import ftkit
-from ftkit import downloads
+from ftkit import transfer
 from ftkit.downloads import (
     Download,
     Unreachable,
@@ -174,7 +174,7 @@ def alone(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("FTKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(downloads, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(transfer, "PAUSES", (0.01, 0.01, 0.01))
 
 
 def published(server, digest=f"sha256:{SHA256[:8]}", path="/files/net.pth"):
@@ -364,14 +364,14 @@ def test_a_part_that_is_longer_than_the_file_is_thrown_away(server):
 
 
 def test_silence_is_a_cut_connection(server, monkeypatch):
-    monkeypatch.setattr(downloads, "SILENCE", 0.2)
+    monkeypatch.setattr(transfer, "SILENCE", 0.2)
     server.answers = [Answer(hold=100_000)]
     assert fetch(published(server)).read_bytes() == CONTENT
     assert server.ranges_asked == [None, "bytes=100000-"]
 
 
 def test_a_slow_server_is_waited_for_while_bytes_come(server, monkeypatch):
-    monkeypatch.setattr(downloads, "SILENCE", 0.3)
+    monkeypatch.setattr(transfer, "SILENCE", 0.3)
     server.usual = Answer(piece=30_000, pause=0.06)
     done = []
     fetch(published(server), lambda name, so_far, total: done.append(so_far))
@@ -537,7 +537,7 @@ def refusing_port():
 def test_without_a_server_it_is_said_at_once_in_one_line_with_another_way(
     monkeypatch, address, why
 ):
-    monkeypatch.setattr(downloads, "PAUSES", (60.0,))
+    monkeypatch.setattr(transfer, "PAUSES", (60.0,))
     address = address.format(port=refusing_port())
     download = Download(f"{address}/net.pth", "net.pth", f"md5:{MD5}", None)
     with pytest.raises(Unreachable, match=f"/net.pth could not be reached: .*({why})") as error:
@@ -553,7 +553,7 @@ def test_a_name_that_nobody_knows_is_said_at_once(monkeypatch):
     def unknown(*_):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(downloads, "PAUSES", (60.0,))
+    monkeypatch.setattr(transfer, "PAUSES", (60.0,))
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     download = Download("https://nobody.invalid/net.pth", "net.pth", f"md5:{MD5}", None)
     with pytest.raises(Unreachable, match="nobody.* could not be reached: Name or service not kn"):
@@ -693,7 +693,9 @@ def test_a_folder_where_the_file_should_be_is_said(server):
 def fetching(server, *before):
     """Starts a process that fetches the file and prints where it is."""
     program = (
-        "import sys\n"
+        "import signal, sys\n"
+        # A background job of a shell inherits a SIGINT that is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from ftkit.downloads import Download, fetch\n"
         "print('started', flush=True)\n"
         f"{chr(10).join(before)}\n"

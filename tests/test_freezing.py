@@ -14,6 +14,8 @@ from ftkit.freezing import (
     FreezePlan,
     LayerState,
     audit,
+    check_batch_norm,
+    fingerprint,
     frozen_at_depth,
     frozen_but_last_layers,
     frozen_depth,
@@ -84,6 +86,54 @@ def test_last_layers_counts_the_backbones_layers_with_weights_from_the_end(count
 def test_more_last_layers_than_there_are_is_refused(count):
     with pytest.raises(FtkitError, match=f"must lie between 0 and 40; got {count}."):
         frozen_but_last_layers(NETWORK, count)
+
+
+def test_last_layers_counts_only_layers_that_hold_numbers():
+    network = architecture("convnext_tiny", Head(), 2)  # its last drop stands in the last unit
+    names = [layer.name for layer in network.layers if layer.block != "head"]
+    assert names[-4:] == [
+        "features.7.2.block.5",
+        "features.7.2",  # layer_scale
+        "features.7.2.stochastic_depth",
+        "classifier.0",
+    ]
+    # Stem, three halvings and the last normalisation; and five layers in each of 18 units.
+    assert len(names) - len(network.drops) == 9 + 18 * 5
+    learn = learning(FreezePlan(last_layers=3), network) - {layer.name for layer in network.drops}
+    assert learn == {"features.7.2.block.5", "features.7.2", "classifier.0", "classifier.2"}
+    with pytest.raises(FtkitError, match=r"must lie between 0 and 99; got 100\."):
+        frozen_but_last_layers(network, 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "drops"),
+    [
+        ("efficientnet_b0", 0, 0),
+        ("efficientnet_b0", 11, 1),  # the last two units, of which one drops
+        ("vgg_s", 0, 0),
+        ("vgg_s", 1, 1),
+        ("convnext_tiny", 0, 0),
+        ("convnext_tiny", 5, 1),
+    ],
+)
+def test_what_drops_in_front_of_the_last_layers_is_frozen_with_what_is_around_it(
+    name, count, drops
+):
+    network = architecture(name, Head(), 2)
+    learn = learning(FreezePlan(last_layers=count), network)
+    assert len(learn & {layer.name for layer in network.drops}) == drops
+    if count == 0:
+        assert frozen_depth(FreezePlan(last_layers=0), network) == len(network.blocks)
+
+
+def test_a_frozen_layer_that_drops_is_inactive_and_does_not_learn_by_itself():
+    network = architecture("vgg_s", Head(dropout=0.5), 2)
+    states = {state.layer.name: state for state in resolve(FreezePlan(("fc",)), network)}
+    drops = {layer.name: states[layer.name].learns for layer in network.drops}
+    assert drops == {"classifier.2": False, "classifier.5": False, "classifier.6.0": True}
+    frozen = tuple(layer.name for layer in network.layers if layer.shapes)
+    with pytest.raises(FtkitError, match="leaves nothing to learn"):
+        resolve(FreezePlan(frozen), network)  # what drops still may, and that is nothing to learn
 
 
 @pytest.mark.parametrize(
@@ -212,13 +262,58 @@ def test_a_larger_depth_always_trains_fewer_parameters():
     assert counts == sorted(set(counts), reverse=True)
 
 
+TRAIN = FreezePlan(batch_norm="train")
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "size", "block"),
+    [
+        ("resnet_s", TRAIN, 32, "layer4"),
+        ("resnet50", TRAIN, 32, "layer4"),
+        ("inception_v3", TRAIN, 75, "Mixed_7a"),
+        ("mobilenet_v2", TRAIN, 32, "stage6"),
+        ("efficientnet_b0", FreezePlan(depth=8, frozen_batch_norm="statistics"), 32, "stage6"),
+        ("efficientnet_b0", FreezePlan(depth=8, batch_norm="train"), 32, "last"),
+    ],
+)
+def test_batch_norm_over_one_value_is_refused_and_its_first_block_is_named(name, plan, size, block):
+    network = architecture(name, Head(), 2)
+    states = resolve(plan, network)
+    message = rf"of one picture, {size} pixels leave {block} just one\. Choose another batch size"
+    with pytest.raises(FtkitError, match=message):
+        check_batch_norm(states, network, 1, size)
+    check_batch_norm(states, network, 2, size)
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "size"),
+    [
+        ("resnet_s", TRAIN, 33),
+        ("inception_v3", FreezePlan(), 75),
+        ("mobilenet_v2", FreezePlan(depth=6, batch_norm="train"), 33),
+        ("vgg_s", TRAIN, 32),  # two rows are left in front of the last pooling
+        ("convnext_tiny", TRAIN, 32),  # has no batch norm
+        ("vgg16", TRAIN, 32),
+    ],
+)
+def test_batch_norm_over_more_than_one_value_or_none_that_moves_is_let_pass(name, plan, size):
+    network = architecture(name, Head(), 2)
+    check_batch_norm(resolve(plan, network), network, 1, size)
+
+
+def test_pictures_too_small_for_the_network_are_refused_before_training():
+    network = architecture("inception_v3", Head(), 2)
+    with pytest.raises(FtkitError, match="needs pictures of at least 75 pixels; got 74"):
+        check_batch_norm(resolve(FreezePlan(), network), network, 8, 74)
+
+
 # The audit
 
 
 def phase(plan: FreezePlan, moved: set[str]) -> dict[str, object]:
     """The audit of a phase in which just these tensors moved."""
-    before = {name: np.zeros(1, np.float32) for name in NETWORK.shapes}  # shapes do not matter
-    after = {name: value + (name in moved) for name, value in before.items()}
+    before = dict.fromkeys(NETWORK.shapes, fingerprint(np.zeros(1)))  # which does not matter
+    after = {name: fingerprint(np.ones(1)) if name in moved else before[name] for name in before}
     return audit(resolve(plan, NETWORK), before, after, [{"name": "head"}], {"bn1": "inference"})
 
 
@@ -246,17 +341,32 @@ def test_an_audit_holds_when_all_that_may_move_does(policy, frozen_policy):
 
 def test_one_bit_in_the_last_place_is_enough_to_stray():
     plan = FreezePlan(depth=1)
-    before = {name: np.ones(shape, np.float32) for name, shape in NETWORK.shapes.items()}
-    after = {name: value.copy() for name, value in before.items()}
-    after["conv1.weight"][3, 1, 2, 0] = np.nextafter(np.float32(1), np.float32(2))
+    tensors = {name: np.ones(shape, np.float32) for name, shape in NETWORK.shapes.items()}
+    before = {name: fingerprint(value) for name, value in tensors.items()}
+    tensors["conv1.weight"][3, 1, 2, 0] = np.nextafter(np.float32(1), np.float32(2))
+    after = {name: fingerprint(value) for name, value in tensors.items()}
     found = audit(resolve(plan, NETWORK), before, after, [], {})
     assert found["strayed"] == ["conv1.weight"]
 
 
 def test_weights_that_stay_not_a_number_have_not_moved():
-    before = {name: np.full(shape, np.nan) for name, shape in NETWORK.shapes.items()}
-    found = audit(resolve(FreezePlan(depth=5), NETWORK), before, before, [], {})
+    before, after = (
+        {name: fingerprint(np.full(shape, np.nan)) for name, shape in NETWORK.shapes.items()}
+        for _ in range(2)
+    )
+    found = audit(resolve(FreezePlan(depth=5), NETWORK), before, after, [], {})
     assert found["holds"]
+
+
+def test_a_fingerprint_is_the_same_for_the_same_bytes_in_any_memory_and_for_no_others():
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)
+    other = values.copy()
+    other[3, 5] = np.nextafter(other[3, 5], np.float32(0))
+    strided = np.repeat(values, 2, axis=1)[:, ::2]
+    assert fingerprint(values) == fingerprint(values.copy()) == fingerprint(strided)
+    assert fingerprint(values) == fingerprint(np.asfortranarray(values))
+    assert len({fingerprint(values), fingerprint(other), fingerprint(values.astype(float))}) == 3
+    assert fingerprint(np.zeros(2)) != fingerprint(-np.zeros(2))
 
 
 def test_the_audit_lists_every_tensor_once_and_counts_every_block():

@@ -38,7 +38,8 @@ class KerasVariant:
         scaling: How it scales pictures.
         epsilon: What its batch norm adds to the variance.
         momentum: The weight of a new batch in its running statistics.
-        differs: What else it does differently, in words; empty where it is the same network.
+        differs: What else it does differently, in words.
+        same_layers: Whether torchvision's modules compute the same all the same.
     """
 
     function: str
@@ -46,6 +47,7 @@ class KerasVariant:
     epsilon: float = 1e-3
     momentum: float = 0.01
     differs: str = ""
+    same_layers: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ _ALL = (
             "ResNet50",
             CAFFE,
             epsilon=1.001e-5,
-            differs="strides in the first 1 × 1 convolution of a unit, not in the 3 × 3; "
+            differs="strides in the first 1 × 1 convolution of a unit, not in the 3 × 3, and its "
             "convolutions have biases",
         ),
     ),
@@ -162,7 +164,7 @@ _ALL = (
         about="VGG-16: a plain stack of 3 × 3 convolutions; no batch norm",
         year=2014,
         paper=_SIMONYAN,
-        keras=KerasVariant("VGG16", CAFFE, differs="no dropout"),
+        keras=KerasVariant("VGG16", CAFFE, differs="has no dropout", same_layers=True),
     ),
     Backbone(
         "inception_v3",
@@ -178,7 +180,7 @@ _ALL = (
         keras=KerasVariant(
             "InceptionV3",
             UNIT,
-            differs="padding does not count in mean pooling; batch norm does not scale",
+            differs="leaves padding out of means, and its batch norm does not scale",
         ),
     ),
     Backbone(
@@ -221,7 +223,9 @@ _ALL = (
         about="ConvNeXt-Tiny: convolutions in the manner of transformers; no batch norm",
         year=2022,
         paper="2201.03545",
-        keras=KerasVariant("ConvNeXtTiny", IMAGENET, differs="no stochastic depth"),
+        keras=KerasVariant(
+            "ConvNeXtTiny", IMAGENET, differs="has no stochastic depth", same_layers=True
+        ),
     ),
 )
 

@@ -125,9 +125,11 @@ def fetch_pets(on_progress: OnProgress | None = None) -> Path:
         with FileLock(folder / "unpacking.lock"):
             for download in _lacking():  # another process may have been here since
                 archive = downloads.fetch(download, on_progress)
+                ours = downloads.check(download) == "verified"
                 _unpack(archive, folder / _top(download))
-                archive.unlink(missing_ok=True)
-                archive.with_name(f"{archive.name}.json").unlink(missing_ok=True)  # its receipt
+                if ours:  # what was laid there by hand stays
+                    archive.unlink(missing_ok=True)
+                    archive.with_name(f"{archive.name}.json").unlink(missing_ok=True)
     except OSError as error:
         raise FtkitError(
             f"Oxford-IIIT Pet could not be unpacked in {folder}: {error.strerror or error}. Make "

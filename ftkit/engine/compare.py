@@ -16,12 +16,19 @@ from safetensors.numpy import save_file
 
 from ftkit.architecture import Architecture
 from ftkit.backbones.catalogue import architecture, backbone
-from ftkit.backbones.weights import Tensors, initial_tensors, move_by_one_unit
+from ftkit.backbones.weights import (
+    Source,
+    Tensors,
+    backbone_tensors,
+    locate,
+    move_by_one_unit,
+    with_head,
+)
 from ftkit.data import Dataset, load, store
 from ftkit.data.batches import smallest_batch
 from ftkit.engine.comparison import Comparison, Match
-from ftkit.engine.environments import BACKENDS, check_backends
 from ftkit.engine.session import Session, Worker
+from ftkit.environments import BACKENDS, check_backends
 from ftkit.errors import FtkitError, unknown_name
 from ftkit.freezing import check_batch_norm, frozen_at_depth, resolve
 from ftkit.history import Event, Run, RunFailed
@@ -34,6 +41,7 @@ NOISE_FACTOR = 3
 NOISE_RUNS = 8
 SAME_PREDICTIONS = 0.99
 PATIENCE_SECONDS = 10.0
+KEPT_BYTES = 256 * 2**20  # of weights, between the runs that start from them
 
 OnEvent = Callable[[Run, Event], None]
 
@@ -45,14 +53,16 @@ class Experiment:
         recipe: The recipe.
         dataset: The pictures.
         architecture: The network.
-        tensors: The initial weights of each strategy.
+        backends: Where it is to run.
+        sources: Where each strategy's weights come from, by strategy and backend.
 
     Raises:
         FtkitError: If the recipe names something that does not exist or does not fit.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, backends: Sequence[str] = BACKENDS) -> None:
         self.recipe = recipe
+        self.backends = tuple(backends)
         size = recipe.image_size or backbone(recipe.backbone).image_size
         self._stored: dict[Path, Path] = {}  # where each session's folder holds the pictures
         draft = architecture(recipe.backbone, recipe.head, 1)
@@ -64,32 +74,62 @@ class Experiment:
                 for block in phase.block_rates:
                     if block not in (*draft.blocks, draft.head_block):
                         raise unknown_name("block", block, (*draft.blocks, draft.head_block))
-        sources = {recipe.weights_of(strategy) for strategy in recipe.strategies}
-        for weights in sources - {"random"}:
-            self._draw(draft, weights)
+        draft.sizes(size)
+        self._read: tuple[Source, Tensors] | None = None  # the last, unless it is large
+        self.sources: dict[tuple[str, str], Source] = {}
+        found: dict[tuple[str, str], Source] = {}
+        for strategy in recipe.strategies:
+            for backend in self.backends:
+                weights = recipe.weights_of(strategy)
+                if (weights, backend) not in found:
+                    found[weights, backend] = locate(recipe.backbone, weights, backend)
+                self.sources[strategy, backend] = found[weights, backend]
+        for source in dict.fromkeys(self.sources.values()):
+            if source.weights != "random":
+                self._backbone(source)  # whether it fits shows before pictures are loaded
         self.dataset: Dataset = load(recipe.data, size, recipe.seed, recipe.train_size)
         classes = len(self.dataset.class_names)
         self.architecture: Architecture = architecture(recipe.backbone, recipe.head, classes)
-        drawn = {weights: self._draw(self.architecture, weights) for weights in sources}
-        self.tensors: dict[str, Tensors] = {
-            strategy: drawn[recipe.weights_of(strategy)] for strategy in recipe.strategies
-        }
         smallest = smallest_batch(len(self.dataset.train), recipe.batch_size)
         for strategy in recipe.strategies:
-            for phase in recipe.phases_of(strategy, self.architecture):
-                states = resolve(phase.freeze, self.architecture)
-                check_batch_norm(states, self.architecture, smallest, size)
+            networks = [self.network(strategy, backend) for backend in self.backends]
+            for network in {item.keras_layers: item for item in networks}.values():
+                for phase in recipe.phases_of(strategy, network):
+                    states = resolve(phase.freeze, network)
+                    check_batch_norm(states, network, smallest, size)
 
-    def _draw(self, network: Architecture, weights: str, glorot_head: bool = False) -> Tensors:
-        recipe = self.recipe
-        return initial_tensors(network, recipe.backbone, weights, recipe.seed, glorot_head)
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to tell about the weights."""
+        return tuple(dict.fromkeys(item.note for item in self.sources.values() if item.note))
+
+    def native(self, strategy: str) -> bool:
+        """Whether the frameworks run networks, and start from weights, of their own."""
+        return len({self.sources[strategy, backend] for backend in self.backends}) > 1
+
+    def network(self, strategy: str, backend: str) -> Architecture:
+        """The network that a strategy trains in a framework: Keras's own, where it asks for it."""
+        zoo = self.sources[strategy, backend].zoo
+        if zoo == "torchvision":
+            return self.architecture
+        made = self.architecture
+        return architecture(made.name, made.head, made.classes, zoo)
 
     def initial(self, strategy: str, backend: str) -> Tensors:
         """What a strategy starts from in a framework: the same in both, unless switched on."""
-        if backend == "tensorflow" and "head-init" in self.recipe.differences:
-            weights = self.recipe.weights_of(strategy)
-            return self._draw(self.architecture, weights, glorot_head=True)
-        return self.tensors[strategy]
+        glorot = backend == "tensorflow" and "head-init" in self.recipe.differences
+        backbone = self._backbone(self.sources[strategy, backend])
+        return with_head(backbone, self.network(strategy, backend), self.recipe.seed, glorot)
+
+    def _backbone(self, source: Source) -> Tensors:
+        if self._read is None or self._read[0] != source:
+            self._read = None  # before the next is read
+            network = architecture(self.recipe.backbone, self.recipe.head, 1, source.zoo)
+            tensors = backbone_tensors(network, source, self.recipe.seed)
+            if sum(value.nbytes for value in tensors.values()) > KEPT_BYTES:
+                return tensors
+            self._read = (source, tensors)
+        return self._read[1]
 
     def head_only(self, strategy: str) -> bool:
         """Whether nothing but the head moves in any phase of a strategy."""
@@ -104,19 +144,31 @@ class Experiment:
         self,
         folder: Path,
         strategy: str,
+        backend: str,
         tensors: Mapping[str, NDArray[Any]] | None = None,
         max_steps: int | None = None,
         export: Path | None = None,
     ) -> dict[str, Any]:
-        """What a worker needs to know, its files written into the session's folder."""
+        """What a worker needs to know, its files written into the session's folder.
+
+        Args:
+            folder: The session's folder.
+            strategy: Which strategy.
+            backend: Where it will run.
+            tensors: What it starts from; None takes :meth:`initial`.
+            max_steps: End after so many steps.
+            export: Where to write the final weights.
+        """
         if folder not in self._stored:
             self._stored[folder] = Path(tempfile.mkdtemp(prefix="dataset-", dir=folder))
             store.save(self.dataset, self._stored[folder])
         start = folder / "start.safetensors"
-        save_file(dict(self.tensors[strategy] if tensors is None else tensors), start)
+        given = self.initial(strategy, backend) if tensors is None else tensors
+        save_file(dict(given), start)
         return {
             "recipe": self.recipe.to_dict(),
             "strategy": strategy,
+            "zoo": self.sources[strategy, backend].zoo,
             "dataset": str(self._stored[folder]),
             "tensors": str(start),
             "max_steps": max_steps,
@@ -175,9 +227,9 @@ def stream(
         for strategy in experiment.recipe.strategies:
             run = Run(backend, strategy)
             runs.append(run)
-            start = experiment.initial(strategy, backend)
-            job = experiment.job(session.folder, strategy, start)
+            job = experiment.job(session.folder, strategy, backend)
             yield from follow(session.worker(backend), job, run)
+        session.relieve(backend)
 
 
 def compare(
@@ -199,7 +251,7 @@ def compare(
         FtkitError: If the recipe or a backend cannot be used.
     """
     check_backends(backends)
-    experiment = Experiment(recipe)
+    experiment = Experiment(recipe, backends)
     runs: list[Run] = []
     matches: list[Match] = []
     interrupted = False
@@ -215,7 +267,9 @@ def compare(
                     matches += [match] if match else []
         except KeyboardInterrupt:
             interrupted = True
-    return Comparison(experiment.recipe, experiment.dataset, runs, matches, interrupted)
+    return Comparison(
+        experiment.recipe, experiment.dataset, runs, matches, interrupted, experiment.notes
+    )
 
 
 def match_runs(
@@ -247,7 +301,7 @@ def match_runs(
     differences = _differences(first, second, shared)
     largest = float(differences[:steps].max())
     ended = all(run.end is not None and run.end.device == "cpu" for run in (first, second))
-    judged = ended and not recipe.differences
+    judged = ended and not recipe.differences and not experiment.native(strategy)
     floor: float | None = None
     if recipe.precision == "fp64":
         bound, rule = FP64_BOUND, "float64"
@@ -315,12 +369,13 @@ def noise_floor(
     for seed in range(NOISE_RUNS):
         moved = move_by_one_unit(start, experiment.recipe.precision, seed)
         again = Run(run.backend, f"{run.strategy}, noise floor")
-        job = experiment.job(session.folder, run.strategy, moved, max_steps=steps)
+        job = experiment.job(session.folder, run.strategy, run.backend, moved, max_steps=steps)
         for _, event in follow(session.worker(run.backend), job, again):
             if on_event:
                 on_event(again, event)
             if isinstance(event, RunFailed):
                 return math.inf
+        session.relieve(run.backend)
         floor = max(floor, float(_differences(run, again, steps).max()))
         if parted <= max(NOISE_FACTOR * floor, least):
             break

@@ -59,6 +59,7 @@ class Comparison:
         runs: One record per framework and strategy, in the order of running.
         match: One record per strategy that ran in two frameworks.
         interrupted: Whether it was ended early by Ctrl-C.
+        notes: What there is to tell about the weights.
     """
 
     recipe: Recipe
@@ -66,3 +67,4 @@ class Comparison:
     runs: list[Run]
     match: list[Match]
     interrupted: bool = False
+    notes: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save
 
 from ftkit.data.drawn import TASKS
 from ftkit.engine.compare import Experiment, OnEvent, follow
-from ftkit.engine.environments import check_backends
 from ftkit.engine.session import Session
+from ftkit.environments import check_backends
 from ftkit.errors import FtkitError, RunBrokeOff
 from ftkit.history import Run
 from ftkit.recipe import Recipe
@@ -56,11 +56,11 @@ def pretrain(
         )
     check_backends((backend,))
     check_writable(folder)
-    experiment = Experiment(recipe)
+    experiment = Experiment(recipe, (backend,))
     run = Run(backend, "scratch")
     with Session((backend,)) as session:
         trained = session.folder / "trained.safetensors"
-        job = experiment.job(session.folder, "scratch", export=trained)
+        job = experiment.job(session.folder, "scratch", backend, export=trained)
         for _, event in follow(session.worker(backend), job, run):
             if on_event:
                 on_event(run, event)

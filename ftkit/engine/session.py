@@ -20,12 +20,13 @@ from typing import Any
 
 import psutil
 
-from ftkit.engine.environments import check_backends, interpreter
+from ftkit.environments import check_backends, interpreter
 from ftkit.errors import FtkitError
 from ftkit.history import Event, RunEnd, RunFailed, event_from_dict
 from ftkit.version import __version__
 
 QUIET_SECONDS = 0.2
+IDLE_BYTES = 2 * 2**30  # more than either framework needs for itself and a small network
 TAIL_CHARACTERS = 4000
 # Not "-m": that would put the user's folder first, and a random.py there before Python's own.
 START = "import sys; sys.path.pop(0); from ftkit.engine.worker import main; main()"
@@ -237,6 +238,17 @@ class Session:
                 worker.close()
             worker = self._workers[backend] = Worker(backend, self.folder)
         return worker
+
+    def relieve(self, backend: str) -> None:
+        """Ends the framework's worker if it holds much memory without a job.
+
+        Frameworks do not give back all that a large network took; the next job starts another.
+        """
+        worker = self._workers.get(backend)
+        if worker is not None and worker.alive:
+            with suppress(psutil.Error):
+                if psutil.Process(worker.process.pid).memory_info().rss > IDLE_BYTES:
+                    worker.close()
 
 
 def _folder_prefix() -> str:

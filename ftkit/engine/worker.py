@@ -7,6 +7,7 @@ outlives the program that started it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -68,6 +69,7 @@ def main() -> None:
         except Exception as error:  # whatever breaks a run is told, and costs only that run
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             send(event_to_dict(RunFailed(reason, traceback.format_exc())))
+        gc.collect()
 
 
 def run_job(
@@ -80,7 +82,8 @@ def run_job(
 
     Args:
         backend: The framework.
-        job: ``recipe``, ``strategy``, ``dataset`` (a folder that :mod:`ftkit.data.store` wrote),
+        job: ``recipe``, ``strategy``, ``zoo`` (whose network), ``dataset`` (a folder that
+            :mod:`ftkit.data.store` wrote),
             ``tensors`` (the initial weights, safetensors), ``max_steps`` (or None) and ``export``
             (where to write the final weights, or None).
         stop_asked: Whether the parent wants the run to end.
@@ -88,12 +91,14 @@ def run_job(
     """
     recipe = Recipe.from_dict(job["recipe"])
     dataset = open_stored(Path(job["dataset"]))
-    network_layers = architecture(recipe.backbone, recipe.head, len(dataset.class_names))
+    classes = len(dataset.class_names)
+    network_layers = architecture(recipe.backbone, recipe.head, classes, job["zoo"])
     phases = recipe.phases_of(job["strategy"], network_layers)
     tensors = load_file(job["tensors"])
     network = backend.build(
         network_layers, tensors, recipe.precision, recipe.device, recipe.differences
     )
+    del tensors  # half a gigabyte for VGG
     steps = 0
 
     def should_stop() -> bool:

@@ -97,6 +97,7 @@ def text_table(comparison: Comparison, width: int | None = None) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """What has to be said about the numbers, or about those that are missing."""
     said = [note(run) for run in comparison.runs]
+    said.extend(comparison.notes)
     if comparison.interrupted:
         said.append("The comparison was ended early; what it did not reach is missing.")
     return [reason for reason in said if reason]

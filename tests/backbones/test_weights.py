@@ -20,11 +20,11 @@ BACKBONE = [name for name in NETWORK.shapes if name not in HEAD]
 
 
 def drawn(seed=0, network=NETWORK, **options):
-    return initial_tensors(network, "resnet_s", "random", seed, **options)
+    return initial_tensors(network, "random", seed, **options)
 
 
 def read(path, network=NETWORK, seed=0):
-    return initial_tensors(network, "resnet_s", str(path), seed)
+    return initial_tensors(network, str(path), seed)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_the_head_is_the_same_whatever_the_backbones_weights(tmp_path, sound):
     random, loaded, bundled = (
         drawn(7),
         read(path, seed=7),
-        initial_tensors(NETWORK, "resnet_s", "bundled", 7),
+        initial_tensors(NETWORK, "bundled", 7),
     )
     for name in HEAD:
         assert np.array_equal(random[name], loaded[name])
@@ -122,14 +122,14 @@ def test_resnet_s_comes_with_weights_in_half_precision_of_8_mb_at_most():
     assert source.stat().st_size <= 8_000_000
     stored = load_file(source)
     assert {value.dtype for value in stored.values()} == {np.dtype(np.float16)}
-    tensors = initial_tensors(NETWORK, "resnet_s", "bundled", 0)
+    tensors = initial_tensors(NETWORK, "bundled", 0)
     assert all(np.array_equal(tensors[name], stored[name]) for name in BACKBONE)
 
 
 def test_a_backbone_without_bundled_weights_says_which_has_some():
     network = architecture("resnet18", Head(), 2)
     with pytest.raises(FtkitError, match="No weights for resnet18 .* they do for resnet_s."):
-        initial_tensors(network, "resnet18", "bundled", 0)
+        initial_tensors(network, "bundled", 0)
 
 
 # Files
@@ -213,7 +213,7 @@ def test_weights_of_another_backbone_are_refused(tmp_path, sound):
     save_file(sound, path)
     network = architecture("resnet18", Head(), 2)
     with pytest.raises(FtkitError, match=r"do not fit resnet18. of the wrong shape: conv1.weight"):
-        initial_tensors(network, "resnet18", str(path), 0)
+        initial_tensors(network, str(path), 0)
 
 
 def test_a_file_that_is_cut_off_is_refused(tmp_path, sound):
@@ -255,7 +255,8 @@ def test_brain_floats_are_refused_because_numpy_has_none(tmp_path):
     ("weights", "message"),
     [
         ("bundeld", r"Unknown weights 'bundeld'. Did you mean 'bundled'\?"),
-        ("w.pth", "Unknown weights 'w.pth'. .* ends in .safetensors"),
+        ("w.npz", "Unknown weights 'w.npz'. .* ends in .safetensors, .pth, .pt, .keras or .h5"),
+        ("w.pth", "There is no weights file at w.pth"),
         ("none/w.safetensors", "There is no weights file at none.w.safetensors. Check the path."),
         ("~nobody-of-that-name/w.safetensors", "Expected a path; got '~nobody-of-that-name"),
         ("w" * 300 + ".safetensors", "File name too long"),

@@ -176,7 +176,7 @@ class Runs:
                 folder.mkdir()
                 start = experiment.initial(strategy, backend)
                 jobs[backend] = experiment.job(
-                    folder, strategy, start, max_steps, export=exports[backend]
+                    folder, strategy, backend, start, max_steps, export=exports[backend]
                 )
 
             def run(backend: str) -> None:

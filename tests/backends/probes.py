@@ -7,12 +7,14 @@ backend module, the arrays and the arguments, and returns a dict of arrays and J
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +28,32 @@ from ftkit.freezing import FreezePlan, resolve
 from ftkit.recipe import Phase, Recipe
 
 Arrays = dict[str, Any]
+DTYPES = {"float32": np.float32, "float64": np.float64}
+
+
+@lru_cache(maxsize=1)  # vgg16's take seconds to draw
+def random_tensors_once(backbone: str, hidden: int, dropout: float) -> Arrays:
+    return random_tensors(backbone, {"hidden": hidden, "dropout": dropout})
+
+
+def random_tensors(
+    backbone: str = "resnet_s", head: dict[str, Any] | None = None, classes: int = 2
+) -> Arrays:
+    """Nothing at its start value: means and biases away from 0, variances and scales from 1."""
+    rng = np.random.default_rng(3)
+    made = architecture(backbone, Head(**(head or {})), classes)
+    tensors = {}
+    for name, shape in made.shapes.items():
+        if name.endswith("running_var") or (len(shape) == 1 and name.endswith("weight")):
+            value = rng.uniform(0.5, 1.5, shape)
+        elif name.endswith("layer_scale"):
+            value = rng.uniform(0.1, 0.5, shape)
+        elif len(shape) == 1:
+            value = rng.normal(0, 0.3, shape)
+        else:
+            value = rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+        tensors[name] = value.astype(np.float32)
+    return tensors
 
 
 def network_of(
@@ -37,14 +65,41 @@ def network_of(
     precision: str = "fp64",
     differences: tuple[str, ...] = (),
 ) -> tuple[Any, Architecture]:
+    """A network of the tensors among ``arrays``; without them, of random ones drawn here."""
     made = architecture(backbone, Head(**(head or {})), classes)
-    tensors = {name: arrays[name] for name in made.shapes}
+    given = arrays if any(name in arrays for name in made.shapes) else None
+    given = given or (
+        random_tensors_once(backbone, made.head.hidden, made.head.dropout)
+        if classes == 2
+        else random_tensors(backbone, head, classes)
+    )
+    tensors = {name: given[name] for name in made.shapes}
     return backend.build(made, tensors, precision, "cpu", tuple(differences)), made
 
 
 def round_trip(backend: Any, arrays: Arrays, **options: Any) -> Arrays:
     network, _ = network_of(backend, arrays, **options)
     return backend.export(network)
+
+
+def through_network(backend: Any, arrays: Arrays, path: str, **options: Any) -> Arrays:
+    """How many tensors of a file come out of a network, and which of them not bit-equal."""
+    with np.load(path) as saved:
+        tensors = dict(saved)
+    network, _ = network_of(backend, tensors, **options)
+    return changed_tensors(backend, network, tensors)
+
+
+def changed_tensors(backend: Any, network: Any, tensors: Arrays) -> Arrays:
+    found = backend.export(network)
+    dtype = DTYPES[str(network.dtype).removeprefix("torch.")]
+    assert list(found) == list(backend.fingerprints(network)) == list(network.architecture.shapes)
+    changed = [
+        name
+        for name, value in found.items()
+        if value.dtype != dtype or not np.array_equal(value, tensors[name])
+    ]
+    return {"tensors": len(found), "changed": changed}
 
 
 def load_other(backend: Any, arrays: Arrays, name: str, shape: list[int]) -> Arrays:
@@ -56,9 +111,24 @@ def load_other(backend: Any, arrays: Arrays, name: str, shape: list[int]) -> Arr
 
 
 def inference(backend: Any, arrays: Arrays, **options: Any) -> Arrays:
+    """Activations and logits of ``images``, or of each of ``images 0``, ``images 1``, ...
+
+    Where no tensors are given, also whether the ones that were drawn came out bit-equal.
+    """
     network, made = network_of(backend, arrays, **options)
-    found = {block: backend.features(network, arrays["images"], block) for block in (*made.blocks,)}
-    return {**found, "logits": backend.predict(network, arrays["images"])}
+    found: Arrays = {}
+    if arrays.keys() == {key for key in arrays if key.startswith("images ")}:
+        head = made.head
+        drawn = random_tensors_once(made.name, head.hidden, head.dropout)
+        found = changed_tensors(backend, network, drawn)
+    for key, images in arrays.items():
+        if key.startswith("images"):
+            prefix = key.removeprefix("images").strip()
+            prefix = f"{prefix} " if prefix else ""
+            for block in made.blocks:
+                found[f"{prefix}{block}"] = backend.features(network, images, block)
+            found[f"{prefix}logits"] = backend.predict(network, images)
+    return found
 
 
 def quiet_prediction(backend: Any, arrays: Arrays) -> Arrays:
@@ -85,12 +155,26 @@ def quiet_prediction(backend: Any, arrays: Arrays) -> Arrays:
     }
 
 
-def sgd_steps(backend: Any, arrays: Arrays, lr: float, batch_norm: str, **options: Any) -> Arrays:
-    """One step on each of ``images`` (steps, n, h, w, 3) with everything learning."""
+def sgd_steps(
+    backend: Any,
+    arrays: Arrays,
+    lr: float,
+    batch_norm: str,
+    momentum: float = 0.9,
+    switched: tuple[str, ...] = (),
+    depth: int = 0,
+    path: str | None = None,
+    **options: Any,
+) -> Arrays:
+    """One step on each of ``images`` (steps, n, h, w, 3); the tensors go to a file, if given.
+
+    Tells how many tensors have not moved, and how many drops still hold a mask.
+    """
     network, made = network_of(backend, arrays, **options)
-    phase = Phase(1, FreezePlan(batch_norm=batch_norm), lr)
+    start = backend.fingerprints(network)
+    phase = Phase(1, FreezePlan(depth=depth, batch_norm=batch_norm), lr)
     states = resolve(phase.freeze, made)
-    recipe = Recipe(optimizer="sgd", head=made.head)
+    recipe = Recipe(optimizer="sgd", head=made.head, momentum=momentum, differences=switched)
     backend.apply_freeze(network, states)
     optimizer = backend.make_optimizer(network, states, recipe, phase)
     step = backend.make_step(network, optimizer, recipe)
@@ -98,7 +182,40 @@ def sgd_steps(backend: Any, arrays: Arrays, lr: float, batch_norm: str, **option
     for images, labels, keep in zip(arrays["images"], arrays["labels"], arrays["keep"]):
         backend.set_rate(optimizer, lr)
         losses.append(step(Batch(images, labels, keep))[0])
-    return {**backend.export(network), "losses": np.array(losses)}
+    end = backend.fingerprints(network)
+    tensors = backend.export(network)
+    found = {
+        "losses": np.array(losses),
+        "still": [name for name in start if start[name] == end[name]],
+        "masks": sum(drop.keep is not None for drop in drops_of(network)),
+    }
+    if path:
+        np.savez(path, **tensors)
+        return found
+    return {**found, **tensors}
+
+
+def drops_of(network: Any) -> list[Any]:
+    """The layers of a network that drop."""
+    find = getattr(network.model, "get_submodule", None) or network.model.get_layer
+    return [find(layer.name) for layer in network.architecture.drops]
+
+
+def trained_pass(backend: Any, network: Any, images: Any) -> Any:
+    """Logits in training mode, without a step."""
+    pixels = network.preprocess(images)
+    if backend.__name__.endswith("pytorch"):
+        return network.model(pixels).detach().numpy()
+    return network.model(pixels, training=True).numpy()
+
+
+def frozen_pass(backend: Any, arrays: Arrays, plan: dict[str, Any], **options: Any) -> Arrays:
+    """Logits in inference mode, and twice in training mode with what a plan freezes."""
+    network, made = network_of(backend, arrays, **options)
+    quiet = backend.predict(network, arrays["images"])
+    backend.apply_freeze(network, resolve(FreezePlan(**plan), made))
+    first, again = (trained_pass(backend, network, arrays["images"]) for _ in range(2))
+    return {"quiet": quiet, "first": first, "again": again}
 
 
 def dataset_of(arrays: Arrays) -> Dataset:
@@ -141,18 +258,15 @@ def training_after_another_was_built(backend: Any, arrays: Arrays) -> Arrays:
     return {"losses": [event.loss for event in events if event.kind == "step"]}
 
 
-def training_after_training(backend: Any, arrays: Arrays) -> Arrays:
+def training_after_training(backend: Any, arrays: Arrays, depth: int, **options: Any) -> Arrays:
     """A network that was trained with shared masks takes a training pass of the caller's own."""
-    head = {"hidden": 8, "dropout": 0.5}
-    network, made = network_of(backend, arrays, head=head)
+    network, made = network_of(backend, arrays, **options)
     recipe = Recipe(optimizer="sgd", lr=0.1, batch_size=4, precision="fp64", head=made.head)
-    phase = Phase(1, FreezePlan(frozen=made.blocks), 0.1)
+    phase = Phase(1, FreezePlan(depth=depth), 1e-5)
     list(backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False))
     backend.apply_freeze(network, resolve(phase.freeze, made))
-    pixels = network.preprocess(arrays["images"])
-    if backend.__name__.endswith("pytorch"):
-        return {"shape": list(network.model(pixels).shape)}
-    return {"shape": list(network.model(pixels, training=True).shape)}
+    masks = sum(drop.keep is not None for drop in drops_of(network))
+    return {"shape": list(trained_pass(backend, network, arrays["images"]).shape), "masks": masks}
 
 
 def optimizer_steps(
@@ -260,6 +374,108 @@ def batch_norm(
     return {"y": np.array(outputs), **dict(zip(keys, map(np.array, variables)))}
 
 
+def layer_values(backend: Any, arrays: Arrays, cells: list[int]) -> Arrays:
+    """Adaptive pooling of the maps ``x ...`` (n, h, w, channels), and gelu of ``values``."""
+    if backend.__name__.endswith("pytorch"):
+        import torch
+
+        layer = torch.nn.AdaptiveAvgPool2d(cells).double()
+
+        def pool(x: Any) -> Any:
+            return layer(torch.tensor(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+
+        gelu = torch.nn.GELU()(torch.tensor(arrays["values"])).numpy()
+    else:
+        import tensorflow as tf
+
+        from ftkit.backends.tensorflow import layers
+
+        pool_layer = layers.AdaptivePooling(tuple(cells), dtype="float64")
+
+        def pool(x: Any) -> Any:
+            return pool_layer(x).numpy()
+
+        gelu = layers.gelu(tf.constant(arrays["values"])).numpy()
+    pooled = {key: pool(x) for key, x in arrays.items() if key.startswith("x")}
+    return {**pooled, "gelu": gelu}
+
+
+def own_zoo(backend: Any, arrays: Arrays, backbone: str, training: bool) -> Arrays:
+    """Logits of torchvision's own network with the same tensors, and of the one built here.
+
+    Torchvision's gets the pictures as its own records say that they are to be scaled. In training
+    mode nothing drops on either side. Its running statistics come back too.
+    """
+    import torch
+    from torchvision import models
+
+    network, made = network_of(backend, arrays, backbone=backbone, classes=5)
+    options: dict[str, Any] = {"num_classes": 5}
+    if backbone in ("inception_v3", "vgg16"):
+        options["init_weights"] = False
+    if backbone == "inception_v3":
+        options |= {"aux_logits": True, "transform_input": True}  # as with its own weights
+    own = getattr(models, backbone)(weights=None, **options).double()
+    tensors = {name: torch.tensor(value) for name, value in backend.export(network).items()}
+    missing, unexpected = own.load_state_dict(tensors, strict=False)
+    if training and backbone == "inception_v3":
+        own.AuxLogits = torch.nn.Identity()  # a side exit; it asks for pictures of 299 pixels
+    for module in own.modules():
+        if type(module).__name__ in ("Dropout", "StochasticDepth"):
+            module.p = 0.0
+    for module in drops_of(network):
+        module.rate = 0.0
+    scaling = models.get_model_weights(backbone).DEFAULT.transforms()
+    pixels = torch.tensor(arrays["images"]).permute(0, 3, 1, 2).double() / 255
+    mean, std = (
+        torch.tensor(n, dtype=torch.float64)[:, None, None] for n in (scaling.mean, scaling.std)
+    )
+    own.train(training)
+    network.model.train(training)
+    with torch.no_grad():
+        wanted = own((pixels - mean) / std)
+        found = network.model(network.preprocess(arrays["images"]))
+    wanted = getattr(wanted, "logits", wanted)
+    own_state, state = own.state_dict(), backend.export(network)
+    norms = [name for name in made.shapes if ".running_" in name]
+    apart = [float((own_state[name] - torch.tensor(state[name])).abs().max()) for name in norms]
+    return {
+        "found": found.numpy(),
+        "wanted": wanted.numpy(),
+        "missing": [name for name in missing if not name.endswith("num_batches_tracked")],
+        "unexpected": list(unexpected),
+        "statistics_apart": max(apart, default=0.0),
+        "statistics_moved": sum(
+            not np.array_equal(state[name], tensors[name].numpy()) for name in norms
+        ),
+    }
+
+
+def zoo_records(backend: Any, arrays: Arrays, names: dict[str, str]) -> Arrays:
+    """What each zoo says of its own networks of 1000 classes; nothing is downloaded."""
+    found: Arrays = {}
+    for name, function in names.items():
+        if backend.__name__.endswith("pytorch"):
+            from torchvision import models
+
+            weights = models.get_model_weights(name).IMAGENET1K_V1
+            found[name] = {key: weights.meta.get(key) for key in ("num_params", "_ops", "min_size")}
+            if name == "inception_v3":
+                auxiliary = models.inception.InceptionAux(768, 1000)
+                found[name]["auxiliary"] = sum(item.numel() for item in auxiliary.parameters())
+            found[name]["image_size"] = weights.transforms().crop_size[0]
+        else:
+            import keras
+
+            model = getattr(keras.applications, function)(weights=None)
+            found[name] = {
+                "num_params": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
+                "image_size": model.input_shape[1],
+            }
+            keras.backend.clear_session()
+    return found
+
+
 def compiled(
     backend: Any, arrays: Arrays, recipe: dict[str, Any], depth: int, batch_norm: str, how: str
 ) -> Arrays:
@@ -287,7 +503,7 @@ def compiled(
 
     def batches() -> Iterator[tuple[Any, Any]]:
         for epoch in range(made_recipe.epochs):
-            for batch in epoch_batches(data.train, made_recipe, epoch, made.dropout_units):
+            for batch in epoch_batches(data.train, made_recipe, epoch, made.drop_rates):
                 target = np.eye(made.classes)[batch.labels]
                 yield np.array(network.preprocess(batch.images)), target
 
@@ -351,6 +567,8 @@ def main() -> None:
                 "error": f"{type(error).__name__}: {error}",
                 "traceback": traceback.format_exc(),
             }
+        arrays = found = kept = {}
+        gc.collect()  # models hold themselves in cycles; vgg16's takes gigabytes
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

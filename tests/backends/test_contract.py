@@ -7,28 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ProbeError, relative
-
-from ftkit.architecture import Head
-from ftkit.backbones.catalogue import architecture
+from probes import random_tensors
 
 HIDDEN = {"hidden": 24, "dropout": 0.5}
 BLOCKS = ("stem", "layer1", "layer2", "layer3", "layer4", "logits")
-
-
-def random_tensors(backbone: str = "resnet_s", head: dict[str, Any] | None = None) -> Any:
-    """Nothing at its start value: running means away from 0, variances away from 1."""
-    rng = np.random.default_rng(3)
-    made = architecture(backbone, Head(**(head or {})), 2)
-    tensors = {}
-    for name, shape in made.shapes.items():
-        if name.endswith("running_var") or (len(shape) == 1 and name.endswith("weight")):
-            value = rng.uniform(0.5, 1.5, shape)
-        elif len(shape) == 1:
-            value = rng.normal(0, 0.3, shape)
-        else:
-            value = rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
-        tensors[name] = value.astype(np.float32)
-    return tensors
 
 
 def noise(count: int, height: int, width: int | None = None) -> Any:
@@ -56,7 +38,8 @@ def test_what_is_loaded_comes_out_bit_equal(backend, backbone, head, precision):
 def test_what_one_framework_trained_the_other_loads_bit_equal(probes):
     for one, other in (("pytorch", "tensorflow"), ("tensorflow", "pytorch")):
         trained = probes[one]("sgd_steps", steps_on(random_tensors()), lr=0.01, batch_norm="train")
-        trained.pop("losses")
+        for key in ("losses", "still", "masks"):
+            trained.pop(key)
         found = probes[other]("round_trip", trained)
         assert all(np.array_equal(found[name], trained[name]) for name in trained)
 
@@ -135,6 +118,9 @@ def test_all_tensors_agree_after_steps_in_training_mode(both, figure, batch_norm
     one, other = both(
         "sgd_steps", arrays, lr=lr, batch_norm=batch_norm, backbone=backbone, head=head
     )
+    assert [one.pop(key) for key in ("masks", "still")] == [
+        other.pop(key) for key in ("masks", "still")
+    ]
     parted = {name: relative(one[name], other[name]) for name in one}
     figure("5 SGD steps from random tensors, fp64: tensors and losses", max(parted.values()))
     assert max(parted.values()) <= 1e-9, sorted(parted.items(), key=lambda item: -item[1])[:3]
@@ -150,10 +136,20 @@ def test_the_precision_of_a_network_built_since_changes_nothing(both):
     np.testing.assert_allclose(one["losses"], other["losses"], atol=1e-9, rtol=0)
 
 
-def test_no_mask_is_left_behind_for_a_loop_of_ones_own(backend):
-    arrays = random_tensors(head={"hidden": 8, "dropout": 0.5})
-    arrays |= {"images": noise(6, 48), "labels": np.arange(6) % 2}
-    assert backend("training_after_training", arrays)["shape"] == [6, 2]
+@pytest.mark.parametrize(
+    ("backbone", "head", "depth"),
+    [
+        ("resnet_s", {"hidden": 8, "dropout": 0.5}, 5),
+        ("vgg_s", {"dropout": 0.5}, 0),
+        ("vgg_s", {"dropout": 0.5}, 6),  # its own dropout is frozen, the head's is not
+        ("efficientnet_b0", {}, 6),  # six of the nine units that drop are frozen
+    ],
+)
+def test_no_mask_is_left_behind_for_a_loop_of_ones_own(backend, backbone, head, depth):
+    arrays = {"images": noise(6, 48), "labels": np.arange(6) % 2}
+    options = {"backbone": backbone, "head": head, "depth": depth}
+    found = backend("training_after_training", arrays, **options)
+    assert (found["shape"], found["masks"]) == ([6, 2], 0)
 
 
 def test_batch_norm_over_a_single_value_is_refused_alike(probes):

@@ -16,14 +16,19 @@ MIRRORED = sorted(path.name for path in (FOLDER / "pytorch").glob("*.py"))
 # What only one side has, and why. "file" alone is a whole file.
 EXTRAS = {
     "pytorch": {
-        "backbones.py: ScaledResNet": "torchvision's ResNet cannot be narrowed without a subclass",
+        "families.py: ScaledResNet": "torchvision's ResNet cannot be narrowed without a subclass",
+        "families.py: ScaledVGG": "nor can its VGG",
+        "families.py: ScaledConv": "nor can the convolutions of its Inception modules",
+        "families.py: SmallInception": "torchvision has no Inception for small pictures",
         "layers.py: SharedDropout.forward": "what Keras calls call()",
     },
     "tensorflow": {
         "layers.py: BatchNorm": "PyTorch's arithmetic; torch.nn has it",
+        "layers.py: Scale": "torchvision's ConvNeXt has it",
+        "layers.py: AdaptivePooling": "torch.nn has it",
+        "layers.py: gelu": "torch.nn has it",
         "layers.py: SharedDropout.call": "what PyTorch calls forward()",
-        "backbones.py: CAFFE_MEAN": "the difference input-scaling exists on the Keras side alone",
-        "backbones.py: Network.keras_scaling": "the same",
+        "backbones.py: Network.keras_scaling": "the difference input-scaling is Keras's alone",
         "optimizers.py: GroupedOptimizer": "torch.optim has parameter groups",
         "optimizers.py: SGD": "torch.optim has it",
         "optimizers.py: Adam": "torch.optim has it",
@@ -98,7 +103,8 @@ def _names(body, prefix):
                 if isinstance(target, ast.Name) and public(target.id):
                     yield f"{prefix}{target.id}", "value"
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield f"{prefix}{node.target.id}", f"field{written(node.value)}"
+            name = node.target.id
+            yield from [(f"{prefix}{name}", f"field{written(node.value)}")] * public(name)
     return
 
 
@@ -231,6 +237,7 @@ def test_a_backend_has_the_functions_of_the_protocol(side):
 # The comparison itself, on sources with a fault in them.
 SOURCE = '''
 LIMIT = 3
+_TABLE: dict = {}
 
 class Network:
     """A network."""
@@ -277,6 +284,7 @@ def test_the_comparison_finds_what_is_renamed_added_moved_or_undocumented(before
 
 def test_the_comparison_finds_nothing_where_only_private_names_and_types_differ():
     other = SOURCE.replace("_own", "_other").replace("batch: int", "batch: float")
+    other = other.replace("_TABLE: dict", "_ROWS: list")
     assert faults(SOURCE, other) == []
 
 

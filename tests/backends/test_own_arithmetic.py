@@ -121,3 +121,28 @@ def test_switched_on_padding_is_keras_same_at_even_and_odd_sizes(probes, size):
     images = rng.integers(0, 256, (2, size, size, 3), dtype=np.uint8)
     found = probes["tensorflow"]("keras_same_padding", {**random_tensors(), "images": images})
     np.testing.assert_allclose(found["found"], found["wanted"], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("cells", [(7, 7), (2, 2), (1, 1), (3, 5)])
+def test_adaptive_pooling_is_that_of_torch_whatever_the_size(both, figure, cells):
+    rng = np.random.default_rng(11)
+    sizes = [(1, 1), (2, 3), (7, 7), (4, 4), (10, 13), (3, 20), (64, 9)]
+    arrays = {f"x{h}x{w}": rng.normal(size=(2, h, w, 5)) for h, w in sizes}
+    one, other = both("layer_values", {**arrays, "values": np.zeros(1)}, cells=cells)
+    for key in arrays:
+        assert one[key].shape == other[key].shape == (2, *cells, 5)
+        parted = float(np.abs(one[key] - other[key]).max())
+        figure("adaptive pooling against torch's, fp64", parted)
+        assert parted <= 1e-14
+    same = f"x{cells[0]}x{cells[1]}"
+    if same in arrays:
+        assert np.array_equal(other[same], arrays[same])
+
+
+def test_gelu_is_that_of_torch_to_the_last_digits(both, figure):
+    values = np.concatenate([np.linspace(-9, 9, 1801), [0.0, 1e-9, -1e-300, 40.0, -40.0]])
+    one, other = both("layer_values", {"values": values}, cells=[1, 1])
+    assert one["gelu"].dtype == other["gelu"].dtype == np.float64
+    parted = np.abs(one["gelu"] - other["gelu"]) / np.maximum(1, np.abs(values))
+    figure("gelu against torch's, fp64", float(parted.max()))
+    assert parted.max() <= 1e-15

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ftkit.architecture import Head
+from ftkit.backbones.catalogue import architecture
 from ftkit.data.batches import (
     SHUFFLE_BUFFER,
     augmented,
@@ -25,7 +26,7 @@ def split_of(count, size=8):
 
 
 def order(split, recipe, epoch=0, **options):
-    batches = epoch_batches(split, recipe, epoch, 4, **options)
+    batches = epoch_batches(split, recipe, epoch, **options)
     return np.concatenate([batch.labels for batch in batches]).tolist()
 
 
@@ -33,10 +34,12 @@ TEN = split_of(10)
 
 
 def test_the_same_seed_and_epoch_give_the_same_batches():
-    recipe = Recipe(batch_size=4, augment="flip-crop", head=Head(dropout=0.5), seed=3)
+    recipe = Recipe(batch_size=4, augment="flip-crop", seed=3)
+    rates = (0.5, 0.5, 0.2, 0.1)
     for first, again in zip(
-        epoch_batches(TEN, recipe, 2, 4), epoch_batches(TEN, recipe, 2, 4), strict=True
+        epoch_batches(TEN, recipe, 2, rates), epoch_batches(TEN, recipe, 2, rates), strict=True
     ):
+        assert len(np.unique(first.keep)) > 1
         assert np.array_equal(first.images, again.images)
         assert np.array_equal(first.labels, again.labels)
         assert np.array_equal(first.keep, again.keep)
@@ -51,14 +54,15 @@ def test_epochs_and_seeds_differ_in_order():
 def test_the_order_does_not_depend_on_batch_size_augmentation_or_dropout():
     expected = order(TEN, Recipe(batch_size=4))
     assert order(TEN, Recipe(batch_size=3)) == expected
-    assert order(TEN, Recipe(augment="flip-crop", head=Head(dropout=0.5))) == expected
+    assert order(TEN, Recipe(augment="flip-crop")) == expected
+    assert order(TEN, Recipe(batch_size=4), drop_rates=(0.5, 0.1)) == expected
 
 
 @pytest.mark.parametrize("buffered", [False, True])
 @pytest.mark.parametrize("size", [1, 3, 5, 10, 99])
 def test_every_picture_comes_once_and_the_last_batch_may_be_smaller(size, buffered):
     recipe = Recipe(batch_size=size)
-    batches = list(epoch_batches(TEN, recipe, 0, 4, buffered))
+    batches = list(epoch_batches(TEN, recipe, 0, (), buffered))
     sizes = [len(batch.labels) for batch in batches]
     assert sum(sizes) == 10
     assert set(sizes[:-1]) <= {size}
@@ -137,7 +141,7 @@ def test_augmentation_goes_by_seed_and_epoch_and_leaves_the_dataset_alone(augmen
 
     def pictures(seed, epoch):
         recipe = Recipe(seed=seed, augment=augment, batch_size=20)
-        (batch,) = epoch_batches(split, recipe, epoch, 4)
+        (batch,) = epoch_batches(split, recipe, epoch)
         return batch.images[np.argsort(batch.labels)]
 
     assert np.array_equal(pictures(0, 0), pictures(0, 0))
@@ -149,14 +153,19 @@ def test_augmentation_goes_by_seed_and_epoch_and_leaves_the_dataset_alone(augmen
 # Dropout
 
 
-def test_without_dropout_every_unit_is_kept_as_it_is():
-    (batch,) = epoch_batches(TEN, Recipe(), 0, 6)
+def test_a_network_that_drops_nothing_has_masks_without_columns():
+    sizes = [batch.keep.shape for batch in epoch_batches(TEN, Recipe(batch_size=4), 0)]
+    assert sizes == [(4, 0), (4, 0), (2, 0)]
+
+
+def test_a_rate_of_0_keeps_every_unit_as_it_is():
+    (batch,) = epoch_batches(TEN, Recipe(), 0, (0.0,) * 6)
     assert np.array_equal(batch.keep, np.ones((10, 6)))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout_is_zero_or_enlarged_so_that_its_mean_is_one(rate):
-    (batch,) = epoch_batches(TEN, Recipe(head=Head(dropout=rate)), 0, 5000)
+    (batch,) = epoch_batches(TEN, Recipe(), 0, (rate,) * 5000)
     assert batch.keep.shape == (10, 5000)
     assert batch.keep.dtype == np.float64
     assert set(np.unique(batch.keep)) == {0.0, 1 / (1 - rate)}
@@ -164,10 +173,31 @@ def test_dropout_is_zero_or_enlarged_so_that_its_mean_is_one(rate):
     assert batch.keep.mean() == pytest.approx(1, abs=5 * error)
 
 
+def test_each_column_is_dropped_at_the_rate_of_its_layer():
+    rates = architecture("efficientnet_b0", Head(dropout=0.5), 2).drop_rates[:12]
+    assert len(set(rates)) == 10  # nine units, each deeper one more often; then the head
+    split = split_of(4000, size=1)
+    (batch,) = epoch_batches(split, Recipe(batch_size=4000), 0, rates)
+    assert batch.keep.shape == (4000, 12)
+    for column, rate in zip(batch.keep.T, rates):
+        assert set(np.unique(column)) == {0.0, 1 / (1 - rate)}
+        assert (column == 0).mean() == pytest.approx(rate, abs=5 * np.sqrt(rate / 4000))
+
+
+def test_pictures_and_columns_are_dropped_independently_of_each_other():
+    (batch,) = epoch_batches(split_of(4000, size=1), Recipe(batch_size=4000), 0, (0.5, 0.5))
+    one, other = batch.keep.T == 0
+    error = np.sqrt(0.25 * 0.75 / 4000)
+    assert (one & other).mean() == pytest.approx(0.25, abs=5 * error)
+    assert (one[1:] & one[:-1]).mean() == pytest.approx(0.25, abs=5 * error)
+
+
 def test_dropout_masks_differ_from_batch_to_batch_and_epoch_to_epoch():
-    recipe = Recipe(batch_size=5, head=Head(dropout=0.5))
+    recipe = Recipe(batch_size=5)
     masks = [
-        batch.keep.tobytes() for epoch in (0, 1) for batch in epoch_batches(TEN, recipe, epoch, 50)
+        batch.keep.tobytes()
+        for epoch in (0, 1)
+        for batch in epoch_batches(TEN, recipe, epoch, (0.5,) * 50)
     ]
     assert len(set(masks)) == 4
 

@@ -502,11 +502,11 @@ def test_a_cache_that_cannot_be_made_or_locked_is_an_error(archives, cache):
 # Unpacking
 
 
-def test_archives_laid_in_the_cache_are_unpacked_without_a_network(archives, cache):
+def test_archives_laid_in_the_cache_are_unpacked_without_a_network_and_stay(archives, cache):
     dataset = load_pets("pet-breeds", SIZE)
     assert np.array_equal(dataset.val.images, [pixels(name) for name in names(TEST)])
-    assert not place(cache, "images").exists()
-    assert not place(cache, "annotations").exists()
+    assert place(cache, "images").exists()
+    assert place(cache, "annotations").exists()
 
 
 def test_what_macos_adds_to_archives_is_left_out(archives, cache, tmp_path):

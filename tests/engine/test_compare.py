@@ -42,10 +42,9 @@ def small(pictures):
 def test_an_experiment_has_the_networks_weights_for_each_strategy_and_one_head(small):
     experiment = Experiment(small)
     assert experiment.architecture.classes == len(experiment.dataset.class_names) == 2
-    assert set(experiment.tensors) == set(small.strategies)
-    heads = {tensors["fc.weight"].tobytes() for tensors in experiment.tensors.values()}
-    assert len(heads) == 1
-    scratch, tuned = experiment.tensors["scratch"], experiment.tensors["fine-tuning"]
+    starts = {strategy: experiment.initial(strategy, "pytorch") for strategy in small.strategies}
+    assert len({tensors["fc.weight"].tobytes() for tensors in starts.values()}) == 1
+    scratch, tuned = starts["scratch"], starts["fine-tuning"]
     assert not np.array_equal(scratch["conv1.weight"], tuned["conv1.weight"])
 
 
@@ -83,12 +82,13 @@ def test_only_the_head_moves_under_feature_extraction(small):
 
 def test_the_job_holds_the_same_pictures_and_weights_for_every_worker(small, tmp_path):
     experiment = Experiment(small)
-    job = experiment.job(tmp_path, "scratch")
-    again = experiment.job(tmp_path, "two-phase")
+    job = experiment.job(tmp_path, "scratch", "pytorch")
+    again = experiment.job(tmp_path, "two-phase", "tensorflow")
     assert job["dataset"] == again["dataset"]
     assert Recipe.from_dict(json.loads(json.dumps(job))["recipe"]) == small
     found = load_file(again["tensors"])
-    assert np.array_equal(found["conv1.weight"], experiment.tensors["two-phase"]["conv1.weight"])
+    wanted = experiment.initial("two-phase", "pytorch")
+    assert np.array_equal(found["conv1.weight"], wanted["conv1.weight"])
 
 
 def test_the_switch_of_the_head_gives_each_framework_its_own_and_nothing_else(small):

@@ -38,9 +38,9 @@ def test_the_weights_are_what_was_trained_in_half_precision_and_can_be_used(tmp_
     network = architecture("resnet_s", Head(), 6)
     assert {name: value.shape for name, value in stored.items()} == network.shapes
     assert {value.dtype for value in stored.values()} == {np.dtype(np.float16)}
-    start = initial_tensors(network, "resnet_s", "random", 0)
+    start = initial_tensors(network, "random", 0)
     assert not np.array_equal(stored["conv1.weight"], start["conv1.weight"].astype(np.float16))
-    used = initial_tensors(network, "resnet_s", str(made.weights), 0)
+    used = initial_tensors(network, str(made.weights), 0)
     assert np.array_equal(used["layer4.1.conv2.weight"], stored["layer4.1.conv2.weight"])
     card = made.card.read_text(encoding="utf-8")
     assert f"{made.run.val_accuracy:.3f} (chance is 0.167)" in card

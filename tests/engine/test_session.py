@@ -63,7 +63,7 @@ def slow():
 def job(experiment, folder, **options):
     (strategy,) = experiment.recipe.strategies
     folder.mkdir(exist_ok=True)
-    return experiment.job(folder, strategy, **options)
+    return experiment.job(folder, strategy, "pytorch", **options)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -134,7 +134,7 @@ def test_a_job_may_leave_the_trained_weights_in_a_file(session, experiment, back
         job(experiment, session.folder / "small", export=path)
     ):
         assert not isinstance(event, RunFailed)
-    found, start = load_file(path), experiment.tensors["feature-extraction"]
+    found, start = load_file(path), experiment.initial("feature-extraction", backend)
     assert {name: value.shape for name, value in found.items()} == experiment.architecture.shapes
     changed = {name for name in found if (found[name] != start[name]).any()}
     assert changed == {"fc.weight", "fc.bias"}

@@ -50,7 +50,9 @@ class _Writer:
         self.keras_padding = "stride-2-padding" in differences
         self.unbiased = not architecture.keras_layers and "running-variance" not in differences
         keras_constants = "batch-norm-constants" in differences
-        self.constants = {"epsilon": 1e-3, "momentum": 0.01} if keras_constants else {}
+        # Keras's own networks have theirs already.
+        switched = keras_constants and not architecture.keras_layers
+        self.constants = {"epsilon": 1e-3, "momentum": 0.01} if switched else {}
 
     def write(self, item: Operation, inputs: list[Any]) -> Any:
         """The output of one operation."""

@@ -65,6 +65,17 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             gradient = gradient + self.decay * variable
         self.update(gradient, variable, rate)
 
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
+        """Updates each variable.
+
+        Keras's own sums over replicas first, through ``tf.custom_gradient``, which remembers each
+        graph that it was used in for good, and with it all of the network's variables.
+        """
+        for gradient, variable in zip(grads, trainable_variables):
+            self.update_step(gradient, variable.value, learning_rate)
+
     def update(self, gradient: tf.Tensor, variable: tf.Variable, rate: tf.Tensor) -> None:
         """Moves the variable; ``rate`` is float64."""
         raise NotImplementedError

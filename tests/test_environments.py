@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ftkit.engine.environments import BACKENDS, check_backends, interpreter
+from ftkit.environments import BACKENDS, check_backends, interpreter
 from ftkit.errors import FtkitError
 
 BARE = "-I -S"  # without the installed packages and without the current folder
