@@ -82,7 +82,8 @@ def test_what_is_frozen_drops_nothing_in_training_mode(backend, backbone):
     ],
 )
 def test_only_frozen_layers_stop_dropping(backend, backbone, frozen, drops):
-    arrays = {"images": noise(6, 48)}
+    # Two passes that drop at random are equal by chance in 2 of 100 cases with 6 pictures.
+    arrays = {"images": noise(60, 32)}
     found = backend("frozen_pass", arrays, plan={"frozen": frozen}, backbone=backbone)
     assert (size_relative(found["first"], found["quiet"]) > 1e-6) == drops
     assert np.array_equal(found["first"], found["again"]) != drops
