@@ -36,6 +36,15 @@ def interpreter(backend: str) -> str:
     return given
 
 
+def program(module: str) -> str:
+    """What ``python -c`` is given to run a module's ``main()``.
+
+    Not ``python -m``: that would put the user's folder first, and a ``random.py`` there before
+    Python's own.
+    """
+    return f"import sys; sys.path.pop(0); from {module} import main; main()"
+
+
 def check_backends(backends: Sequence[str]) -> tuple[str, ...]:
     """The backends, once each is known to be installed.
 

@@ -51,9 +51,9 @@ def fetch_all(names: Sequence[str], weights: str, on_progress: OnProgress) -> li
             lines.append(f"{PETS}: {fetch_pets(on_progress)}")
             continue
         for found in _wanted(name, weights):
-            check(found.download)  # a damaged one is then fetched again
+            before = check(found.download)  # a damaged one is then fetched again
             path = fetch(found.download, on_progress)
-            note = "" if check(found.download) == "verified" else " (laid there by hand)"
+            note = " (laid there by hand)" if before == "unverified" else ""
             lines.append(f"{name}, {found.named}: {path}{note}")
     return lines
 

@@ -100,6 +100,13 @@ class Blueprint:
         options = {"epsilon": self.epsilon, "momentum": self.momentum}
         return self._add("batch_norm", (x,), x.channels, layer, **options)
 
+    def conv_norm(
+        self, x: Value, name: str, out: int, kernel: int, stride: int, activation: str
+    ) -> Value:
+        """A convolution, batch norm and an activation: torchvision's ``Conv2dNormActivation``."""
+        x = self.conv(x, f"{name}.0", out, kernel, stride, self.padding(stride))
+        return self.apply(activation, self.batch_norm(x, f"{name}.1"))
+
     def layer_norm(self, x: Value, name: str, epsilon: float) -> Value:
         """Normalisation over the channels of each place."""
         shapes = {"weight": (x.channels,), "bias": (x.channels,)}

@@ -66,6 +66,7 @@ class Backbone:
         scaling: How pictures become its input.
         epsilon: What its batch norm adds to the variance.
         keras: The network of ``keras.applications``, if it has one.
+        keras_like: Where it has none, the backbone whose network there is nearest.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Backbone:
     scaling: Scaling = IMAGENET
     epsilon: float = 1e-5
     keras: KerasVariant | None = None
+    keras_like: str = ""
 
 
 _VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -95,6 +97,7 @@ _ALL = (
         about="ResNet-18 at half its width, for 64-pixel pictures",
         year=2015,
         paper=_HE,
+        keras_like="resnet50",
     ),
     Backbone(
         "vgg_s",
@@ -105,6 +108,7 @@ _ALL = (
         about="VGG-11 with batch norm, at a quarter to half its width, for 64-pixel pictures",
         year=2014,
         paper=_SIMONYAN,
+        keras_like="vgg16",
     ),
     Backbone(
         "inception_s",
@@ -115,6 +119,7 @@ _ALL = (
         about="four Inception modules at half their width, for 64-pixel pictures",
         year=2015,
         paper=_SZEGEDY,
+        keras_like="inception_v3",
         scaling=UNIT,
         epsilon=1e-3,
     ),
@@ -127,6 +132,7 @@ _ALL = (
         about="ResNet-18: residual units of two 3 × 3 convolutions",
         year=2015,
         paper=_HE,
+        keras_like="resnet50",
     ),
     Backbone(
         "resnet34",
@@ -137,6 +143,7 @@ _ALL = (
         about="ResNet-34: twice as deep",
         year=2015,
         paper=_HE,
+        keras_like="resnet50",
     ),
     Backbone(
         "resnet50",
@@ -264,7 +271,7 @@ def architecture(name: str, head: Head, classes: int, zoo: Zoo = "torchvision") 
     operations, block_ends, value = _written(name, keras)
     plan = Blueprint()
     plan.operations = list(operations)
-    if operations[-1].block not in ("fc", "norm"):  # those end in a vector
+    if not any(item.kind == "flatten" for item in operations):  # else it ends in a vector
         plan.block = "head"
         value = plan.flatten(plan.apply("global_pool", value), 1)
     plan.head(value, spec.head_name, head, classes)
@@ -299,9 +306,7 @@ def keras_variant(name: str) -> KerasVariant:
 
 def keras_scaling(name: str) -> Scaling:
     """How Keras scales pictures for a backbone, or for the nearest one that it has."""
-    variants = {"resnet": "resnet50", "vgg": "vgg16", "inception": "inception_v3"}
-    family = name.partition("_")[0].rstrip("0123456789")
-    return keras_variant(variants.get(family, name)).scaling
+    return keras_variant(backbone(name).keras_like or name).scaling
 
 
 @cache

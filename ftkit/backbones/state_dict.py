@@ -14,13 +14,11 @@ from typing import Any
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from ftkit.environments import check_backends, interpreter
+from ftkit.environments import check_backends, interpreter, program
 from ftkit.errors import FtkitError
 
 # Before, code could run in spite of weights_only (CVE-2025-32434, CVE-2026-24747).
 SAFE_TORCH = (2, 10)
-# Not "-m": that would put the user's folder first, and a random.py there before Python's own.
-START = "import sys; sys.path.pop(0); from ftkit.backbones.state_dict import main; main()"
 
 
 def read_state_dict(path: Path) -> dict[str, NDArray[Any]]:
@@ -41,7 +39,7 @@ def read_state_dict(path: Path) -> dict[str, NDArray[Any]]:
     with tempfile.TemporaryDirectory(prefix="ftkit-weights-") as folder:
         target = Path(folder) / "tensors.safetensors"
         done = subprocess.run(
-            [interpreter("pytorch"), "-c", START, str(path.resolve()), str(target)],
+            [interpreter("pytorch"), "-c", program(__name__), str(path.resolve()), str(target)],
             capture_output=True,
             text=True,
             check=False,

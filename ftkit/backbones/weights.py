@@ -82,9 +82,7 @@ def locate(name: str, weights: str, backend: str) -> Source:
         path, note = _fetched(name, weights, keras)
         if not keras:
             return Source(weights, "torchvision", path, note)
-        return Source(
-            weights, "keras", path, " ".join(filter(None, [note, _own_input(name, path)]))
-        )
+        return Source(weights, "keras", path, f"{note} {_own_input(name, path)}".strip())
     path = _find(weights)
     if path.suffix not in KERAS_SUFFIXES:
         return Source(weights, "torchvision", path)
@@ -331,10 +329,9 @@ def _check(
         for key, shape in wanted.items()
         if key in given and given[key].shape != shape
     ]
-    numbers = [key for key in wanted if key in given and given[key].dtype.kind == "f"]
-    other = [
-        f"{key} is {given[key].dtype}" for key in wanted if key in given and key not in numbers
-    ]
+    there = [key for key in wanted if key in given]
+    numbers = [key for key in there if given[key].dtype.kind == "f"]
+    other = [f"{key} is {given[key].dtype}" for key in there if given[key].dtype.kind != "f"]
     broken = [key for key in numbers if not (np.abs(given[key]) <= np.finfo(np.float32).max).all()]
     faults = (
         ("missing", missing),

@@ -125,7 +125,7 @@ def fetch_pets(on_progress: OnProgress | None = None) -> Path:
         with FileLock(folder / "unpacking.lock"):
             for download in _lacking():  # another process may have been here since
                 archive = downloads.fetch(download, on_progress)
-                ours = downloads.check(download) == "verified"
+                ours = downloads.state(download) == "verified"
                 _unpack(archive, folder / _top(download))
                 if ours:  # what was laid there by hand stays
                     archive.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from ftkit.environments import check_backends, interpreter
+from ftkit.environments import check_backends, interpreter, program
 from ftkit.errors import FtkitError
 from ftkit.history import Event, RunEnd, RunFailed, event_from_dict
 from ftkit.version import __version__
@@ -28,8 +28,7 @@ from ftkit.version import __version__
 QUIET_SECONDS = 0.2
 IDLE_BYTES = 2 * 2**30  # more than either framework needs for itself and a small network
 TAIL_CHARACTERS = 4000
-# Not "-m": that would put the user's folder first, and a random.py there before Python's own.
-START = "import sys; sys.path.pop(0); from ftkit.engine.worker import main; main()"
+START = program("ftkit.engine.worker")
 # What a worker's environment holds unless the user's says otherwise.
 WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only

@@ -17,7 +17,7 @@ from ftkit.history import Run
 from ftkit.report import formats
 
 # Plain characters, so that the text survives any terminal, log file and issue tracker.
-_PLAIN = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+PLAIN = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _DEFAULT_WIDTH = 100
 
 _FORMATS: dict[str, Callable[[Run], str]] = {
@@ -84,14 +84,24 @@ def text_table(comparison: Comparison, width: int | None = None) -> str:
     """
     width = _DEFAULT_WIDTH if width is None else width
     table = _fitting(comparison, width)
-    console = _plain_console(max(width, _natural_width(table)))
-    console.print(table)
-    file = console.file
-    assert isinstance(file, StringIO)
-    lines = [line.rstrip() for line in file.getvalue().strip("\n").splitlines()]
+    lines = plain_lines(table, max(width, _natural_width(table)))
     for reason in notes(comparison):
         lines += ["", *_wrapped(reason, width)]
     return "\n".join(lines) + "\n"
+
+
+def plain_lines(table: Table, width: int) -> list[str]:
+    """A table's lines as plain text, whatever the terminal or notebook around them is.
+
+    Args:
+        table: The table.
+        width: Columns to keep within.
+    """
+    console = _plain_console(width)
+    console.print(table)
+    file = console.file
+    assert isinstance(file, StringIO)
+    return [line.rstrip() for line in file.getvalue().strip("\n").splitlines()]
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -137,7 +147,7 @@ def _fitting(comparison: Comparison, width: int) -> Table:
 
 
 def _table(runs: Sequence[Run], layout: Sequence[str]) -> Table:
-    table = Table(box=_PLAIN, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=PLAIN, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in layout:
         left = column in _NAMES
         table.add_column(Text(column), justify="left" if left else "right", no_wrap=True)

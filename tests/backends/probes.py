@@ -209,6 +209,36 @@ def trained_pass(backend: Any, network: Any, images: Any) -> Any:
     return network.model(pixels, training=True).numpy()
 
 
+def trained_blocks(backend: Any, arrays: Arrays, **options: Any) -> Arrays:
+    """The activations behind each block in training mode, everything learning, and the logits."""
+    network, made = network_of(backend, arrays, **options)
+    backend.apply_freeze(network, resolve(FreezePlan(batch_norm="train"), made))
+    pixels, model = network.preprocess(arrays["images"]), network.model
+    keep = np.split(arrays["keep"], np.cumsum([layer.units for layer in made.drops])[:-1], axis=1)
+    found: Arrays = {}
+    if backend.__name__.endswith("pytorch"):
+        import torch
+
+        for block, name in made.block_ends.items():
+
+            def take(module: Any, inputs: Any, output: Any, block: str = block) -> None:
+                values = output.detach().numpy()
+                found[block] = (values.transpose(0, 2, 3, 1) if values.ndim == 4 else values).copy()
+
+            model.get_submodule(name).register_forward_hook(take)
+        for drop, columns in zip(drops_of(network), keep):
+            drop.keep = torch.from_numpy(columns).to(pixels)
+        found["logits"] = model(pixels).detach().numpy()
+        return found
+    import keras
+
+    ends = [model.get_layer(block).output for block in made.blocks]
+    for drop, columns in zip(drops_of(network), keep):
+        drop.keep = columns
+    outputs = keras.Model(model.inputs, [*ends, model.output])(pixels, training=True)
+    return {name: value.numpy() for name, value in zip((*made.blocks, "logits"), outputs)}
+
+
 def frozen_pass(backend: Any, arrays: Arrays, plan: dict[str, Any], **options: Any) -> Arrays:
     """Logits in inference mode, and twice in training mode with what a plan freezes."""
     network, made = network_of(backend, arrays, **options)

@@ -83,6 +83,19 @@ def steps_on(backbone: str, rates: tuple[float, ...]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_activations_and_logits_agree_behind_every_block_in_training_mode(backbone, both, figure):
+    made = architecture(backbone, Head(**head_of(backbone)), 2)
+    given = steps_on(backbone, made.drop_rates)
+    first = {name: given[name][0] for name in ("images", "keep")}
+    one, other = both("trained_blocks", first, backbone=backbone, head=head_of(backbone))
+    assert list(one) == list(other) == [*made.blocks, "logits"]
+    parted = {name: size_relative(one[name], other[name]) for name in one}
+    figure(f"training mode, fp64, {backbone} (relative)", max(parted.values()))
+    assert max(parted.values()) <= BOUNDS["fp64"], parted
+    assert min(np.ptp(values) for values in one.values()) > 0
+
+
 @pytest.fixture(scope="module", params=BACKBONES)
 def trained(request, probes, tmp_path_factory):
     """Five steps of a backbone in both frameworks: what they told, and their tensors' files."""

@@ -23,7 +23,7 @@ def efficientnet_b0(plan: Blueprint) -> Value:
     Keras pads on the right and below only where it strides.
     """
     plan.begin("stem", "features.0")
-    x = _conv(plan, plan.picture, "features.0", 32, 3, 2)
+    x = plan.conv_norm(plan.picture, "features.0", 32, 3, 2, "silu")
     done, total = 0, sum(stage[-1] for stage in STAGES)
     for number, (expansion, kernel, stride, width, units) in enumerate(STAGES, 1):
         plan.begin(f"stage{number}", f"features.{number}")
@@ -34,13 +34,7 @@ def efficientnet_b0(plan: Blueprint) -> Value:
             x = _unit(plan, x, prefix, expansion, kernel, step, width, rate)
             done += 1
     plan.begin("last", "features.8")
-    return _conv(plan, x, "features.8", 1280, 1, 1)
-
-
-def _conv(plan: Blueprint, x: Value, name: str, out: int, kernel: int, stride: int) -> Value:
-    padding = plan.padding(stride)
-    x = plan.conv(x, f"{name}.0", out, kernel, stride, padding)
-    return plan.apply("silu", plan.batch_norm(x, f"{name}.1"))
+    return plan.conv_norm(x, "features.8", 1280, 1, 1, "silu")
 
 
 def _unit(
@@ -56,7 +50,7 @@ def _unit(
     """Widen, filter each channel, weigh the channels, and narrow without an activation."""
     y, index = x, 0
     if expansion != 1:
-        y = _conv(plan, y, f"{prefix}.block.0", x.channels * expansion, 1, 1)
+        y = plan.conv_norm(y, f"{prefix}.block.0", x.channels * expansion, 1, 1, "silu")
         index = 1
     padding = plan.padding(stride)
     y = plan.depthwise(y, f"{prefix}.block.{index}.0", kernel, stride, padding)

@@ -22,7 +22,7 @@ def mobilenet_v2(plan: Blueprint) -> Value:
     Keras pads on the right and below only where it strides.
     """
     plan.begin("stem", "features.0")
-    x = _conv(plan, plan.picture, "features.0", 32, 3, 2)
+    x = plan.conv_norm(plan.picture, "features.0", 32, 3, 2, "relu6")
     number = 1
     for stage, (expansion, width, units, stride) in enumerate(STAGES, 1):
         plan.begin(f"stage{stage}", f"features.{number + units - 1}")
@@ -31,20 +31,14 @@ def mobilenet_v2(plan: Blueprint) -> Value:
             x = _unit(plan, x, prefix, expansion, width, stride if unit == 0 else 1)
             number += 1
     plan.begin("last", "features.18")
-    return _conv(plan, x, "features.18", 1280, 1, 1)
-
-
-def _conv(plan: Blueprint, x: Value, name: str, out: int, kernel: int, stride: int) -> Value:
-    padding = plan.padding(stride)
-    x = plan.conv(x, f"{name}.0", out, kernel, stride, padding)
-    return plan.apply("relu6", plan.batch_norm(x, f"{name}.1"))
+    return plan.conv_norm(x, "features.18", 1280, 1, 1, "relu6")
 
 
 def _unit(plan: Blueprint, x: Value, prefix: str, expansion: int, width: int, stride: int) -> Value:
     """Widen, filter each channel, and narrow without an activation."""
     y, index = x, 0
     if expansion != 1:
-        y = _conv(plan, y, f"{prefix}.0", x.channels * expansion, 1, 1)
+        y = plan.conv_norm(y, f"{prefix}.0", x.channels * expansion, 1, 1, "relu6")
         index = 1
     padding = plan.padding(stride)
     y = plan.depthwise(y, f"{prefix}.{index}.0", 3, stride, padding)
