@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo test check build clean
+.PHONY: demo test check bench build clean
 
 demo: $(READY)  ## the main job on the built-in pictures
 	$(BIN)/ftkit compare --out demo
@@ -23,6 +23,9 @@ check: $(READY)  ## format, lint, types, import order
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.bench  ## speed and memory beside other systems, hours; goes on if interrupted
+	$(BIN)/python benchmarks/speed.py --resume --docs docs/performance.md
+
 build: $(READY)  ## the wheel, in dist/
 	$(BIN)/python -m build --wheel
 
@@ -36,3 +39,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	$(BIN)/python -c "import pathlib; pathlib.Path('$(READY)').touch()"
+
+# The systems that ftkit is measured against. Both accept the tested versions of PyTorch.
+$(VENV)/.bench: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -c "import pathlib; pathlib.Path('$(VENV)/.bench').touch()"

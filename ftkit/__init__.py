@@ -3,7 +3,7 @@
 Importing ftkit imports no framework; each runs in a process of its own.
 """
 
-from ftkit.api import Results, compare, events, run
+from ftkit.api import Results, SweepResults, compare, events, run, sweep
 from ftkit.architecture import Head
 from ftkit.errors import FtkitError
 from ftkit.freezing import FreezePlan
@@ -17,8 +17,10 @@ __all__ = [
     "Phase",
     "Recipe",
     "Results",
+    "SweepResults",
     "__version__",
     "compare",
     "events",
     "run",
+    "sweep",
 ]

@@ -12,17 +12,22 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from ftkit.data import Dataset
 from ftkit.engine.compare import Experiment, OnEvent, stream
 from ftkit.engine.compare import compare as run_comparison
 from ftkit.engine.comparison import Comparison
 from ftkit.engine.session import Session
+from ftkit.engine.sweep import Sweep
+from ftkit.engine.sweep import sweep as run_sweep
 from ftkit.environments import BACKENDS, check_backends
 from ftkit.errors import FtkitError
 from ftkit.history import Event, Run
 from ftkit.recipe import Recipe
+from ftkit.report import depths
+from ftkit.report.kept import kept_lines, reasons
 from ftkit.report.page import page
 from ftkit.report.plots import curves
-from ftkit.report.table import rows, text_table
+from ftkit.report.table import by_strategy, rows, text_table
 from ftkit.report.verdict import match_lines
 from ftkit.writing import writable_folder, write_bytes, write_text
 
@@ -39,8 +44,10 @@ class Results(Comparison):
 
     def table(self) -> str:
         """The runs and the verdict on the match, as text."""
-        verdict = (fill(line, _WIDTH, subsequent_indent="  ") for line in match_lines(self))
-        return "\n".join([text_table(self, _WIDTH), *verdict])
+        kept = kept_lines(by_strategy(self), _WIDTH)
+        said = [*reasons(by_strategy(self)), *match_lines(self)]
+        lines = (fill(line, _WIDTH, subsequent_indent="  ") for line in said)
+        return "\n".join([text_table(self, _WIDTH), *kept, *([""] if kept else []), *lines])
 
     def plot(self) -> Figure:
         """The curves of both frameworks, one column per strategy."""
@@ -52,25 +59,13 @@ class Results(Comparison):
         Raises:
             FtkitError: If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise FtkitError(
-                "to_frame() needs pandas. Install it with: pip install pandas"
-            ) from error
-        return pd.DataFrame(rows(self))
+        return _frame(rows(self))
 
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` holds."""
         return {
             "recipe": self.recipe.to_dict(),
-            "data": {
-                "class_names": list(self.dataset.class_names),
-                "train_pictures": len(self.dataset.train),
-                "val_pictures": len(self.dataset.val),
-                "image_size": self.dataset.image_size,
-                "skipped": list(self.dataset.skipped),
-            },
+            "data": _about(self.dataset),
             "runs": [run.summary() for run in self.runs],
             "match": [match.to_dict() for match in self.match],
             "interrupted": self.interrupted,
@@ -85,9 +80,7 @@ class Results(Comparison):
         Raises:
             FtkitError: If the folder cannot be written.
         """
-        path = writable_folder(Path(folder))
-        write_text(path / "summary.json", _json(self.summary()))
-        write_text(path / "history.json", _json({"runs": [run.to_dict() for run in self.runs]}))
+        path = _save(self, folder)
         write_bytes(path / "curves.png", lambda file: self.plot().savefig(file, format="png"))
         write_text(path / "report.html", page(self))
         return path
@@ -103,6 +96,8 @@ def compare(
     recipe: Recipe | None = None,
     backends: Sequence[str] = BACKENDS,
     on_event: OnEvent | None = None,
+    cache: bool = True,
+    cache_memory: int | None = None,
 ) -> Results:
     """Runs a recipe in each backend, each in a process of its own, and holds them side by side.
 
@@ -110,12 +105,94 @@ def compare(
         recipe: What to run; None runs the default recipe.
         backends: ``"pytorch"``, ``"tensorflow"`` or both.
         on_event: Called with each :class:`~ftkit.history.Run` and event as they happen.
+        cache: Whether what is frozen is computed once and kept.
+        cache_memory: Bytes of it to hold in memory, the rest on disk; None takes a quarter of
+            what is free.
 
     Raises:
         FtkitError: If the recipe or a backend cannot be used.
     """
-    found = run_comparison(recipe or Recipe(), backends, on_event)
+    found = run_comparison(recipe or Recipe(), backends, on_event, cache, cache_memory)
     return Results(**{item.name: getattr(found, item.name) for item in fields(found)})
+
+
+class SweepResults(Sweep):
+    """What a sweep over freeze depths found, with ways to look at it."""
+
+    def table(self) -> str:
+        """A line per depth, as text."""
+        return depths.text_table(self)
+
+    def plot(self) -> Figure:
+        """Accuracy and cost against freeze depth."""
+        return depths.picture(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per run.
+
+        Raises:
+            FtkitError: If pandas is not installed.
+        """
+        return _frame(depths.rows(self))
+
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` holds: what a comparison's does, and a record per depth."""
+        return {
+            "recipe": self.recipe.to_dict(),
+            "data": _about(self.dataset),
+            "seeds": list(self.seeds),
+            "depths": depths.depth_records(self),
+            "runs": [run.summary() for run in self.runs],
+            "interrupted": self.interrupted,
+            "notes": list(self.notes),
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes ``summary.json``, ``history.json`` and ``sweep.png``.
+
+        Raises:
+            FtkitError: If the folder cannot be written.
+        """
+        path = _save(self, folder)
+        write_bytes(path / "sweep.png", lambda file: self.plot().savefig(file, format="png"))
+        return path
+
+    def __repr__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.table())}</pre>"
+
+
+def sweep(
+    recipe: Recipe | None = None,
+    seeds: int = 3,
+    freeze_depths: Sequence[int] | None = None,
+    backends: Sequence[str] = BACKENDS,
+    on_event: OnEvent | None = None,
+    cache: bool = True,
+    cache_memory: int | None = None,
+) -> SweepResults:
+    """Fine-tunes at every freeze depth in each backend; what is frozen is computed once for all.
+
+    Args:
+        recipe: What to run; None sweeps the default recipe. Its strategies, phases and freeze
+            depth are not used.
+        seeds: How many seeds, from the recipe's on.
+        freeze_depths: Which depths; None takes all.
+        backends: ``"pytorch"``, ``"tensorflow"`` or both.
+        on_event: Called with each :class:`~ftkit.history.Run` and event as they happen.
+        cache: Whether what is frozen is computed once and kept.
+        cache_memory: Bytes of it to hold in memory, the rest on disk; None takes a quarter of
+            what is free.
+
+    Raises:
+        FtkitError: If the recipe, a depth or a backend cannot be used.
+    """
+    found = run_sweep(
+        recipe or Recipe(), seeds, freeze_depths, backends, on_event, cache, cache_memory
+    )
+    return SweepResults(**{item.name: getattr(found, item.name) for item in fields(found)})
 
 
 def run(
@@ -153,6 +230,32 @@ def events(
         closing(stream(experiment, session, [])) as happening,
     ):
         yield from happening
+
+
+def _save(results: Results | SweepResults, folder: str | Path) -> Path:
+    """Writes what every kind of results has, and gives the folder."""
+    path = writable_folder(Path(folder))
+    write_text(path / "summary.json", _json(results.summary()))
+    write_text(path / "history.json", _json({"runs": [run.to_dict() for run in results.runs]}))
+    return path
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "class_names": list(dataset.class_names),
+        "train_pictures": len(dataset.train),
+        "val_pictures": len(dataset.val),
+        "image_size": dataset.image_size,
+        "skipped": list(dataset.skipped),
+    }
+
+
+def _frame(records: list[dict[str, object]]) -> pd.DataFrame:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise FtkitError("to_frame() needs pandas. Install it with: pip install pandas") from error
+    return pd.DataFrame(records)
 
 
 def _json(values: Any) -> str:

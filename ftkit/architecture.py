@@ -188,6 +188,33 @@ class Architecture:
         """The rate behind each column of a batch's mask: the drops one after the other."""
         return tuple(layer.rate for layer in self.drops for _ in range(layer.units))
 
+    @cached_property
+    def boundaries(self) -> tuple[int, ...]:
+        """Where the network can be cut: an operation's number for each freeze depth, from 0.
+
+        At depth ``k`` it is the one whose output all that follows the first ``k`` blocks takes:
+        the picture, the ends of the blocks, and, where all of them are in front, what the first
+        layer of the head takes, which in most networks is the last block's output pooled.
+        """
+        ends = {item.block: number for number, item in enumerate(self.operations)}
+        head = next(
+            item
+            for item in self.operations
+            if item.block == self.head_block and item.layer is not None
+        )
+        return (PICTURE, *(ends[block] for block in self.blocks[:-1]), head.inputs[0])
+
+    def boundary_name(self, depth: int) -> str:
+        """The boundary of a freeze depth in words: ``"layer3"``, ``"layer4, pooled"``."""
+        if depth == 0:
+            return "picture"
+        name = self.blocks[depth - 1]
+        behind = self.operations[: self.boundaries[depth] + 1]
+        pooled = any(
+            item.kind == "global_pool" and item.block == self.head_block for item in behind
+        )
+        return f"{name}, pooled" if pooled else name
+
     @property
     def parameters(self) -> int:
         """How many weights there are in all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import signal
 import sys
@@ -73,7 +74,9 @@ def compare(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     check_writable(options.out)
     with progress() as show:
-        results = api.compare(recipe, _names(options.backends), show)
+        results = api.compare(
+            recipe, _names(options.backends), show, options.cache, options.cache_memory
+        )
     if not results.runs:
         raise KeyboardInterrupt
     print(results.table(), flush=True)
@@ -81,9 +84,31 @@ def compare(options: argparse.Namespace) -> int:
     for skipped in results.dataset.skipped:
         print(f"Skipped, because it could not be read: {skipped}")
     print(f"\nWritten to {out}: report.html, curves.png, summary.json, history.json")
-    if results.interrupted:
-        return EXIT_INTERRUPTED
-    return EXIT_FAILED if any(run.status == "failed" for run in results.runs) else 0
+    return _code(results)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """``ftkit sweep``."""
+    recipe = _recipe(options)
+    check_writable(options.out)
+    with progress() as show:
+        results = api.sweep(
+            recipe,
+            options.seeds,
+            options.depths,
+            _names(options.backends),
+            show,
+            options.cache,
+            options.cache_memory,
+        )
+    if not results.runs:
+        raise KeyboardInterrupt
+    print(results.table(), flush=True)
+    out = results.save(options.out)
+    for skipped in results.dataset.skipped:
+        print(f"Skipped, because it could not be read: {skipped}")
+    print(f"Written to {out}: sweep.png, summary.json, history.json")
+    return _code(results)
 
 
 def make_weights(options: argparse.Namespace) -> int:
@@ -114,6 +139,12 @@ def fetch(options: argparse.Namespace) -> int:
         lines = fetch_all(options.names, options.weights, show)
     print("\n".join(lines))
     return 0
+
+
+def _code(results: api.Results | api.SweepResults) -> int:
+    if results.interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if any(run.status == "failed" for run in results.runs) else 0
 
 
 class _Interrupt:
@@ -151,21 +182,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_recipe_options(comparing, Recipe(), Path("out"))
     add = comparing.add_argument
-    add("--recipe", type=Path, metavar="FILE", help="start from the recipe in a summary.json")
-    add(
-        "--weights",
-        metavar="NAME|FILE",
-        help=f"bundled, {', '.join(PUBLISHED)}, random, or a file ({', '.join(FILES)})",
-    )
+    _add_running_options(comparing)
     add("--strategies", metavar="A,B", help=f"of {', '.join(STRATEGIES)} (all)")
     add("--freeze-depth", type=int, metavar="N", help="blocks that stay frozen when fine-tuning")
-    add("--head", type=int, metavar="UNITS", help="units of a hidden layer in the head (none)")
-    add("--dropout", type=float, metavar="RATE", help="dropout in the head (0)")
-    add("--batch-norm", metavar="MODE", help="auto, inference, statistics or train (auto)")
-    add("--frozen-batch-norm", metavar="MODE", help="inference, statistics or train (inference)")
-    add("--differences", metavar="A,B", help=f"to switch on: {', '.join(SWITCHES)}")
-    add("--backends", default=",".join(BACKENDS), metavar="A,B", help="where to run (both)")
     comparing.set_defaults(command=compare)
+
+    sweeping = commands.add_parser(
+        "sweep",
+        help="fine-tune at every freeze depth",
+        description="Fine-tunes at every freeze depth; what is frozen is computed once for all.",
+        allow_abbrev=False,
+    )
+    _add_recipe_options(sweeping, Recipe(), Path("sweep"))
+    _add_running_options(sweeping)
+    sweeping.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (3)")
+    sweeping.add_argument(
+        "--depths", type=_whole_numbers, metavar="A,B", help="which freeze depths (all)"
+    )
+    sweeping.set_defaults(command=sweep)
 
     showing = commands.add_parser(
         "models",
@@ -240,8 +274,62 @@ def _add_recipe_options(parser: argparse.ArgumentParser, base: Recipe, out: Path
         help=f"share for all classes ({base.label_smoothing:g})",
     )
     add("--augment", metavar="NAME", help=f"{', '.join(AUGMENTATIONS)} ({base.augment})")
+    add(
+        "--views",
+        type=int,
+        metavar="N",
+        help="with flip-crop: N fixed versions of each picture, so that what is frozen can be "
+        "computed once (new ones in every epoch)",
+    )
     add("--device", metavar="NAME", help=f"{', '.join(DEVICES)} ({base.device})")
     add("--out", type=Path, default=out, metavar="DIR", help=f"where to write ({out})")
+
+
+def _add_running_options(parser: argparse.ArgumentParser) -> None:
+    """What comparing and sweeping have in common beyond the recipe's own options."""
+    add = parser.add_argument
+    add("--recipe", type=Path, metavar="FILE", help="start from the recipe in a summary.json")
+    add(
+        "--weights",
+        metavar="NAME|FILE",
+        help=f"bundled, {', '.join(PUBLISHED)}, random, or a file ({', '.join(FILES)})",
+    )
+    add("--head", type=int, metavar="UNITS", help="units of a hidden layer in the head (none)")
+    add("--dropout", type=float, metavar="RATE", help="dropout in the head (0)")
+    add("--batch-norm", metavar="MODE", help="auto, inference, statistics or train (auto)")
+    add("--frozen-batch-norm", metavar="MODE", help="inference, statistics or train (inference)")
+    add("--differences", metavar="A,B", help=f"to switch on: {', '.join(SWITCHES)}")
+    add("--backends", default=",".join(BACKENDS), metavar="A,B", help="where to run (both)")
+    add(
+        "--no-cache",
+        dest="cache",
+        action="store_false",
+        help="compute what is frozen again in every epoch",
+    )
+    add(
+        "--cache-memory",
+        type=_bytes,
+        metavar="SIZE",
+        help="of it to hold in memory, such as 2G; the rest goes to disk (a quarter of what is "
+        "free)",
+    )
+
+
+def _bytes(text: str) -> int:
+    """A size such as ``500M`` or ``2G``, in units of 1024."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected a size such as 500M, 2G or 0; got {text!r}")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(name) for name in _names(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected whole numbers such as 0,2,5; got {text!r}"
+        ) from None
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

@@ -88,3 +88,15 @@ def _missing(backend: str) -> list[str]:
             f"Let FTKIT_{backend.upper()}_PYTHON name one that does."
         ) from error
     return answer.stdout.split()
+
+
+def bfloat16_cpu() -> bool:
+    """Whether the processor multiplies in bfloat16 by itself; only Linux tells.
+
+    The names are those of the kernel: AVX512_BF16 and AMX on x86, BF16 on ARM.
+    """
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(told.split())

@@ -167,6 +167,18 @@ def frozen_depth(plan: FreezePlan, architecture: Architecture) -> int:
     return len(architecture.blocks)
 
 
+def still_depth(states: tuple[LayerState, ...], architecture: Architecture) -> int:
+    """How many blocks from the input on give the same output for the same picture all along.
+
+    Nothing in them learns, no running statistics move, and nothing is dropped.
+    """
+    moving = {state.layer.block for state in states if state.learns or state.moving_statistics}
+    for depth, block in enumerate(architecture.blocks):
+        if block in moving:
+            return depth
+    return len(architecture.blocks)
+
+
 def trainable_parameters(states: tuple[LayerState, ...]) -> int:
     """How many weights learn."""
     return sum(state.layer.parameters for state in states if state.learns)

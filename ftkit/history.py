@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from ftkit.errors import FtkitError
+
+STOPPED = "the run was stopped"
+"""Why nothing is kept, where a run ended before it was."""
 
 Status = Literal["running", "done", "stopped", "failed"]
 
@@ -34,6 +37,52 @@ class PhaseStart:
     epochs: int
     steps: int
     run_steps: int
+
+
+@dataclass(frozen=True)
+class Computing:
+    """Activations at the frozen boundary are being computed.
+
+    Attributes:
+        phase: Index of the phase, from 0.
+        done: Pictures (each view of one counts) that are through.
+        total: Pictures in all.
+    """
+
+    kind: ClassVar[str] = "computing"
+    phase: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a phase trains on: activations that were computed once, or the pictures.
+
+    Attributes:
+        phase: Index of the phase, from 0.
+        boundary: Where they stand, ``"layer4, pooled"``; empty if nothing is kept.
+        depth: How many blocks are in front of it.
+        bytes: Size of the activations, training and validation.
+        seconds: What they cost in this phase.
+        place: ``"memory"`` or ``"disk"``; empty if nothing is kept.
+        reused: Whether all of them were there already.
+        views: Augmented versions of each training picture.
+        exact: Whether these are all there are, so that training sees what it would see without.
+        reason: Why nothing is kept.
+    """
+
+    kind: ClassVar[str] = "kept"
+    phase: int
+    boundary: str = ""
+    depth: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    place: str = ""
+    reused: bool = False
+    views: int = 1
+    exact: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +161,7 @@ class RunEnd:
             MiB; on a GPU the peak that the framework allocated there.
         device: What it ran on.
         versions: Versions of what computed it.
+        precision: What it computed in: where the recipe says ``"auto"``, what that came to.
     """
 
     kind: ClassVar[str] = "run_end"
@@ -120,6 +170,7 @@ class RunEnd:
     peak_memory_mb: float
     device: str
     versions: dict[str, str]
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -136,13 +187,13 @@ class RunFailed:
     details: str = ""
 
 
-Event = PhaseStart | Step | Epoch | PhaseEnd | RunEnd | RunFailed
-_EVENTS = {cls.kind: cls for cls in (PhaseStart, Step, Epoch, PhaseEnd, RunEnd, RunFailed)}
+Event = PhaseStart | Computing | Kept | Step | Epoch | PhaseEnd | RunEnd | RunFailed
+_EVENTS = {cls.kind: cls for cls in get_args(Event)}
 
 
 def event_to_dict(event: Event) -> dict[str, Any]:
     """An event as JSON types, with its kind."""
-    return {"kind": event.kind, **asdict(event)}
+    return {"kind": event.kind, **vars(event)}  # asdict() would take longer than a short step
 
 
 def event_from_dict(values: dict[str, Any]) -> Event:
@@ -168,10 +219,12 @@ class Run:
     Attributes:
         backend: ``"pytorch"`` or ``"tensorflow"``.
         strategy: The recipe's name for it.
+        seed: The recipe's seed, where one experiment runs with several.
         status: ``"done"``, ``"stopped"`` on request, ``"failed"``, or ``"running"``.
         error: Why it failed, in one line; empty otherwise.
         error_details: The end of the worker's error output.
         phases: The phases that began.
+        kept: What each phase trained on.
         steps: Every step.
         epochs: Every epoch.
         audits: The freeze audit of each phase.
@@ -182,10 +235,12 @@ class Run:
 
     backend: str
     strategy: str
+    seed: int | None = None
     status: Status = "running"
     error: str = ""
     error_details: str = ""
     phases: list[PhaseStart] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     audits: list[dict[str, Any]] = field(default_factory=list)
@@ -196,6 +251,10 @@ class Run:
         """Takes in the next event of the run."""
         if isinstance(event, PhaseStart):
             self.phases.append(event)
+        elif isinstance(event, Computing):
+            pass  # its outcome is told by Kept
+        elif isinstance(event, Kept):
+            self.kept.append(event)
         elif isinstance(event, Step):
             self.steps.append(event)
         elif isinstance(event, Epoch):
@@ -212,8 +271,13 @@ class Run:
 
     @property
     def name(self) -> str:
-        """``"pytorch feature-extraction"``."""
-        return f"{self.backend} {self.strategy}"
+        """``"pytorch feature-extraction"``, ``"pytorch depth-2, seed 1"``."""
+        return f"{self.backend} {self.label}"
+
+    @property
+    def label(self) -> str:
+        """``"feature-extraction"``, ``"depth-2, seed 1"``: what it is called in its framework."""
+        return self.strategy if self.seed is None else f"{self.strategy}, seed {self.seed}"
 
     @property
     def freeze_depth(self) -> int | None:
@@ -252,6 +316,11 @@ class Run:
         return [row.index(max(row)) for row in rows]
 
     @property
+    def pass_seconds(self) -> float:
+        """Seconds of it that went into computing what is frozen, for this run and for others."""
+        return sum(item.seconds for item in self.kept if not item.reused)
+
+    @property
     def images_per_second(self) -> float | None:
         """Training pictures per second of training, without each phase's first step.
 
@@ -269,6 +338,7 @@ class Run:
         return {
             "backend": self.backend,
             "strategy": self.strategy,
+            "seed": self.seed,
             "status": self.status,
             "error": self.error,
             "freeze_depth": self.freeze_depth,
@@ -280,7 +350,9 @@ class Run:
             "images_per_second": self.images_per_second,
             "peak_memory_mb": self.end.peak_memory_mb if self.end else None,
             "device": self.end.device if self.end else None,
+            "precision": self.end.precision if self.end else None,
             "versions": self.end.versions if self.end else {},
+            "kept": [asdict(item) for item in self.kept],
             "step_losses": self.step_losses,
             "val_predictions": self.val_predictions,
             "audit": {
@@ -300,6 +372,7 @@ class Run:
         given["phases"] = [
             PhaseStart(**{**item, "frozen": tuple(item["frozen"])}) for item in given["phases"]
         ]
+        given["kept"] = [Kept(**item) for item in given["kept"]]
         given["steps"] = [Step(**item) for item in given["steps"]]
         given["epochs"] = [Epoch(**item) for item in given["epochs"]]
         given["end"] = RunEnd(**given["end"]) if given["end"] else None

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ftkit.engine.compare import OnEvent
-from ftkit.history import Epoch, Event, PhaseStart, Run, RunEnd, RunFailed, Step
+from ftkit.history import Computing, Epoch, Event, Kept, PhaseStart, Run, RunEnd, RunFailed, Step
 
 
 class Bars:
@@ -29,6 +29,9 @@ class Bars:
         task = self._tasks[-1][1]
         if isinstance(event, PhaseStart):
             self._bars.update(task, total=event.run_steps)
+        elif isinstance(event, Computing):
+            share = f"{event.done:,}/{event.total:,}"
+            self._bars.update(task, note=f"computing what is frozen, {share}")
         elif isinstance(event, Step):
             self._bars.update(task, advance=1, note=f"loss {event.loss:.3f}")
         elif isinstance(event, Epoch):
@@ -42,14 +45,16 @@ class Bars:
 
 
 class Lines:
-    """One line per epoch."""
+    """One line per epoch, and one for what is computed once."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def __call__(self, run: Run, event: Event) -> None:
         """Takes in one event."""
-        if isinstance(event, Epoch):
+        if isinstance(event, Kept) and event.boundary and not event.reused:
+            self._say(f"{run.name}: computed once up to {event.boundary}, {event.seconds:.1f} s")
+        elif isinstance(event, Epoch):
             self._say(
                 f"{run.name}: epoch {event.epoch + 1}, training loss {event.train_loss:.4f}, "
                 f"validation loss {event.val_loss:.4f}, accuracy {event.val_accuracy:.3f}, "

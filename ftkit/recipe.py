@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,9 +20,10 @@ from ftkit.freezing import POLICIES, BatchNormPolicy, FreezePlan, frozen_at_dept
 
 STRATEGIES = ("scratch", "feature-extraction", "fine-tuning", "two-phase")
 OPTIMIZERS = {"sgd": 1e-2, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3}
+_DEPTH = re.compile(r"depth-[0-9]{1,3}")
 SCHEDULES = ("constant", "linear", "cosine")
 AUGMENTATIONS = ("none", "flip", "flip-crop")
-PRECISIONS = ("fp32", "fp64")
+PRECISIONS = ("fp32", "fp64", "bf16", "auto")
 DEVICES = ("auto", "cpu", "gpu")
 SMALLEST_IMAGE = 32
 LARGEST_IMAGE = 1024  # a batch of larger ones fits in no laptop
@@ -85,7 +87,8 @@ class Recipe:
             ``"random"``; or a file: ``.safetensors``, ``.pth``, ``.pt``, ``.keras``,
             ``.weights.h5``.
         head: What replaces the pretrained classifier.
-        strategies: Which of :data:`STRATEGIES` to run.
+        strategies: Which of :data:`STRATEGIES` to run; or ``"depth-2"``: fine-tuning with the
+            first two blocks frozen, and so on.
         phases: A schedule of one's own, run as the one strategy ``"custom"``.
         freeze_depth: Blocks that ``fine-tuning`` (default 0), and ``two-phase`` in its second
             phase (default all but the last block), keep frozen.
@@ -103,8 +106,11 @@ class Recipe:
             weights, ``"inference"`` from pretrained ones.
         frozen_batch_norm: Policy of batch norm that is frozen.
         augment: ``"none"``, ``"flip"`` or ``"flip-crop"``; training pictures only.
+        views: With ``"flip-crop"``, how many fixed versions of each picture what is frozen is
+            computed on; None draws new ones in every epoch, and computes them each time.
         seed: Decides the subset, the random weights, the batches and the augmentation.
-        precision: ``"fp32"`` or ``"fp64"``.
+        precision: ``"fp32"`` or ``"fp64"``; ``"bf16"`` computes convolutions and matrix products
+            in bfloat16, ``"auto"`` does where the device has it. Only the first two are compared.
         device: ``"auto"`` (a GPU if the framework sees one), ``"cpu"`` or ``"gpu"``.
         differences: Framework differences to switch on, by name (see ``ftkit.differences``).
     """
@@ -130,6 +136,7 @@ class Recipe:
     batch_norm: str = "auto"
     frozen_batch_norm: BatchNormPolicy = "inference"
     augment: str = "none"
+    views: int | None = None
     seed: int = 0
     precision: str = "fp32"
     device: str = "auto"
@@ -157,7 +164,10 @@ class Recipe:
         if not self.strategies:
             raise FtkitError(f"Expected at least one strategy of: {', '.join(known)}; got none.")
         for strategy in self.strategies:
-            _one_of("strategy", strategy, known)
+            if strategy not in known and (self.phases or not _DEPTH.fullmatch(strategy)):
+                raise unknown_name(
+                    "strategy", strategy, known if self.phases else (*known, "depth-N")
+                )
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("batch-norm policy", self.batch_norm, ("auto", *POLICIES))
@@ -175,12 +185,18 @@ class Recipe:
             ("image_size", self.image_size, SMALLEST_IMAGE),
             ("train_size", self.train_size, 1),
             ("freeze_depth", self.freeze_depth, 0),
+            ("views", self.views, 1),
         ):
             if size is not None:
                 _at_least(name, size, least)
         if self.image_size is not None and self.image_size > LARGEST_IMAGE:
             raise FtkitError(
                 f"image_size must be at most {LARGEST_IMAGE} pixels; got {self.image_size}."
+            )
+        if self.views is not None and self.augment != "flip-crop":
+            raise FtkitError(
+                "views are the fixed versions of each picture that --augment flip-crop makes; got "
+                f"views={self.views} with augment={self.augment!r}. Leave views out."
             )
         if self.lr is not None:
             _positive("lr", self.lr)
@@ -214,6 +230,8 @@ class Recipe:
             return self.phases
         blocks = len(architecture.blocks)
         own_depth = {"scratch": 0, "feature-extraction": blocks}
+        if _DEPTH.fullmatch(strategy):
+            own_depth[strategy] = int(strategy.removeprefix("depth-"))
         tuned = self.freeze_depth if self.freeze_depth is not None else 0
         if strategy != "two-phase":
             depth = own_depth.get(strategy, tuned)

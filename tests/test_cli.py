@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -19,7 +21,10 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from ftkit import api, cli
 from ftkit.engine.session import START
+from ftkit.errors import FtkitError
+from ftkit.recipe import Recipe
 
 FTKIT = [sys.executable, "-m", "ftkit"]
 FILES = ["curves.png", "history.json", "report.html", "summary.json"]
@@ -38,6 +43,9 @@ RUN_ENTRIES = {
     "peak_memory_mb",
     "device",
     "versions",
+    "precision",
+    "seed",
+    "kept",
     "step_losses",
     "val_predictions",
     "audit",
@@ -77,17 +85,17 @@ def read(folder, name="summary.json"):
 
 @pytest.fixture
 def refused(tmp_path, a_python):
-    """Runs ``ftkit compare``, makes sure that it was refused cleanly, and gives its message."""
+    """Runs a command, makes sure that it was refused cleanly, and gives its message."""
     log = tmp_path / "started.log"
     python = a_python(f'echo "$@" >> "{log}"', name="watched")
     watched = {"FTKIT_PYTORCH_PYTHON": python, "FTKIT_TENSORFLOW_PYTHON": python}
 
-    def run(*arguments, out=None, usage=False, environment=None):
+    def run(*arguments, out=None, usage=False, environment=None, command="compare"):
         out = tmp_path / "new" / "out" if out is None else out
         existed = out.exists()
         there = out.parent.exists()
         answer = subprocess.run(
-            [*FTKIT, "compare", "--out", str(out), *map(str, arguments)],
+            [*FTKIT, command, "--out", str(out), *map(str, arguments)],
             capture_output=True,
             text=True,
             check=False,
@@ -123,6 +131,9 @@ def refused(tmp_path, a_python):
         ("--strategies two-fase", r"strategy 'two-fase'. Did you mean 'two-phase'\? Choose one of"),
         ("--strategies scratch,fine-tunning", r"'fine-tunning'. Did you mean 'fine-tuning'\?"),
         ("--strategies ,", "Expected at least one strategy of: scratch, .*; got none"),
+        ("--strategies depth-6", r"between 0 \(nothing frozen\) and 5 \(all of stem, .*; got 6"),
+        ("--views 2", "views are the fixed versions .* --augment flip-crop .* Leave views out"),
+        ("--views 0 --augment flip-crop", "views must be a whole number of at least 1; got 0"),
         ("--optimizer adamm", "Unknown optimizer 'adamm'. Did you mean 'adam"),
         ("--backends tensorflo", r"Unknown backend 'tensorflo'. Did you mean 'tensorflow'\?"),
         ("--backends ,", "at least one backend of: pytorch, tensorflow; got none"),
@@ -152,10 +163,28 @@ def test_what_names_nothing_or_is_out_of_range_is_refused(refused, arguments, me
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--epochs five", "--lr fast", "--train-size 1.5", "--epocs 3", "--seed", "--momentum 0.9"],
+    [
+        *("--epochs five", "--lr fast", "--train-size 1.5", "--epocs 3", "--seed"),
+        *("--momentum 0.9", "--views two", "--depths 0,2"),
+    ],
 )
 def test_what_is_no_number_or_no_option_is_refused_with_the_usage(refused, arguments):
     assert "ftkit" in refused(*arguments.split(), usage=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--depths 0,6", r"between 0 \(nothing frozen\) and 5 \(all of stem, .*; got 6"),
+        ("--depths=-1", "between 0 .* and 5 .*; got -1"),
+        ("--depths ,", "at least one freeze depth; got none"),
+        ("--seeds 0", "at least one seed; got 0"),
+        ("--backends tensorflo", r"Did you mean 'tensorflow'\?"),
+        ("--data no/such/folder", "cannot read no.such.folder"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused(refused, arguments, message):
+    assert re.search(message, refused(*arguments.split(), command="sweep"), re.DOTALL)
 
 
 def folders(root, **counts):
@@ -269,6 +298,106 @@ def test_without_a_command_the_usage_is_told():
     assert answer.stderr.startswith("usage: ftkit")
 
 
+# What the options come to
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Gives what a command asks of the library, which then does nothing."""
+
+    def run(command, *arguments):
+        signature, given = inspect.signature(getattr(api, command)), {}
+
+        def take(*values, **named):
+            bound = signature.bind(*values, **named)
+            bound.apply_defaults()
+            given.update(bound.arguments)
+            raise FtkitError("that is enough")
+
+        monkeypatch.setattr(api, command, take)
+        assert cli.main([command, "--out", str(tmp_path / "out"), *arguments]) == 2
+        return SimpleNamespace(**given)
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_without_options_what_is_frozen_is_kept_in_memory_that_the_cache_chooses(asked, command):
+    found = asked(command)
+    assert (found.recipe, found.backends) == (Recipe(), ("pytorch", "tensorflow"))
+    assert (found.cache, found.cache_memory) == (True, None)
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_the_cache_can_be_switched_off(asked, command):
+    assert asked(command, "--no-cache").cache is False
+
+
+@pytest.mark.parametrize(
+    ("size", "bytes_"),
+    [
+        ("0", 0),
+        ("4096", 4096),
+        ("10B", 10),
+        ("1.5k", 1536),
+        ("500M", 500 * 2**20),
+        ("2G", 2 * 2**30),
+        ("2 GiB", 2 * 2**30),
+        ("1tb", 2**40),
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_the_memory_of_the_cache_is_given_in_units_of_1024(asked, command, size, bytes_):
+    assert asked(command, "--cache-memory", size).cache_memory == bytes_
+
+
+@pytest.mark.parametrize("size", ["lots", "2X", "G", "1e9", "-1", "2 G G", "nan", ""])
+def test_what_is_no_size_is_refused_with_examples_of_some_that_are(asked, capsys, size):
+    with pytest.raises(SystemExit):
+        asked("compare", f"--cache-memory={size}")
+    message = f"--cache-memory: expected a size such as 500M, 2G or 0; got {size!r}"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_views_and_precision_are_the_recipes(asked, command):
+    recipe = asked(command, "--augment=flip-crop", "--views=4", "--precision=bf16").recipe
+    assert recipe == Recipe(augment="flip-crop", views=4, precision="bf16")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seeds", "depths"),
+    [
+        ((), 3, None),
+        (("--seeds", "5", "--depths", "2"), 5, (2,)),
+        (("--depths", "5, 0,2"), 3, (5, 0, 2)),
+    ],
+)
+def test_a_sweep_takes_all_depths_and_three_seeds_unless_told_otherwise(
+    asked, arguments, seeds, depths
+):
+    found = asked("sweep", *arguments)
+    assert (found.seeds, found.freeze_depths) == (seeds, depths)
+
+
+@pytest.mark.parametrize("depths", ["two", "1.5", "0;2", "0,,x"])
+def test_depths_that_are_no_whole_numbers_are_refused_with_an_example(asked, capsys, depths):
+    with pytest.raises(SystemExit):
+        asked("sweep", "--depths", depths)
+    message = f"--depths: expected whole numbers such as 0,2,5; got {depths!r}"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--strategies=scratch", "--freeze-depth=2", "--depth=2"])
+def test_a_sweep_has_no_option_for_what_it_decides_itself(asked, capsys, option):
+    with pytest.raises(SystemExit):
+        asked("sweep", option)
+    assert f"unrecognized arguments: {option}" in capsys.readouterr().err
+
+
 # A real comparison
 
 
@@ -343,13 +472,15 @@ def test_it_prints_a_row_per_run_the_verdict_and_where_the_files_are(compared):
     assert f"Written to {folder / 'out'}" in said
 
 
-def test_without_a_terminal_progress_is_one_plain_line_per_epoch(compared):
+def test_without_a_terminal_progress_is_one_plain_line_per_epoch_and_per_pass(compared):
     lines = compared[2].splitlines()
-    line = r"(pytorch|tensorflow) (feature-extraction|two-phase): epoch [12], training loss \d"
-    assert all(re.match(line, text) for text in lines[:6]), lines
-    floor = r"pytorch two-phase, noise floor: epoch [12], training loss \d"
-    assert all(re.match(floor, text) for text in lines[6:]), lines
-    assert len(lines) > 6
+    said = r"(epoch [12], training loss \d|computed once up to layer4, pooled, \d)"
+    line = rf"(pytorch|tensorflow) (feature-extraction|two-phase): {said}"
+    assert all(re.match(line, text) for text in lines[:8]), lines
+    assert ["computed once" in text for text in lines[:8]] == [True, False, False, False] * 2
+    floor = rf"pytorch two-phase, noise floor: {said}"
+    assert all(re.match(floor, text) for text in lines[8:]), lines
+    assert len(lines) > 8
 
 
 def test_the_history_holds_every_event_of_every_run(compared):

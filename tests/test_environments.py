@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from ftkit.environments import BACKENDS, check_backends, interpreter
+from ftkit.environments import BACKENDS, bfloat16_cpu, check_backends, interpreter
 from ftkit.errors import FtkitError
 
 BARE = "-I -S"  # without the installed packages and without the current folder
@@ -107,3 +108,28 @@ def test_a_file_that_is_no_interpreter_is_refused_with_the_reason(
     monkeypatch.setenv("FTKIT_PYTORCH_PYTHON", str(path))
     with pytest.raises(FtkitError, match=f"does not run as a Python interpreter: .*{reason}.*Let"):
         check_backends(["pytorch"])
+
+
+@pytest.mark.parametrize(
+    ("told", "multiplies"),
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16 avx512_fp16\n", True),
+        ("flags\t\t: fpu avx512f amx_bf16 amx_tile amx_int8\n", True),
+        ("Features\t: fp asimd sve2 i8mm bf16\n", True),
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni\n", False),
+        ("Features\t: fp asimd svebf16x nobf16\n", False),
+        ("", False),
+    ],
+    ids=["x86, AVX-512", "x86, AMX", "ARM", "x86 without", "ARM without", "nothing told"],
+)
+def test_a_processor_has_bfloat16_if_the_kernel_lists_it(told, multiplies, monkeypatch):
+    monkeypatch.setattr(Path, "read_text", lambda path, **options: told)
+    assert bfloat16_cpu() is multiplies
+
+
+def test_where_nothing_tells_a_processor_has_no_bfloat16(monkeypatch):
+    def refuse(path, **options):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert bfloat16_cpu() is False

@@ -21,6 +21,7 @@ from ftkit.freezing import (
     frozen_depth,
     frozen_names,
     resolve,
+    still_depth,
     trainable_parameters,
 )
 
@@ -219,6 +220,48 @@ def test_a_plan_refuses_what_cannot_be(given, message):
 def test_a_list_of_names_is_as_good_as_a_tuple():
     assert FreezePlan(["stem"]) == FreezePlan(("stem",))
     assert hash(FreezePlan(["stem"])) == hash(FreezePlan(("stem",)))
+
+
+# What is still: frozen, and nothing in it moves or drops
+
+
+def still(network: Architecture = NETWORK, **plan: object) -> int:
+    """How many blocks are still under a plan."""
+    return still_depth(resolve(FreezePlan(**plan), network), network)
+
+
+@pytest.mark.parametrize("depth", range(6))
+def test_blocks_that_are_frozen_whole_are_still(depth):
+    assert still(depth=depth) == depth
+    assert still(depth=depth, batch_norm="train") == depth
+
+
+@pytest.mark.parametrize("policy", ["statistics", "train"])
+def test_frozen_blocks_are_not_still_while_their_statistics_move(policy):
+    assert still(depth=3, frozen_batch_norm=policy) == 0
+    norm_free = architecture("vgg16", Head(), 2)
+    assert still(norm_free, depth=3, frozen_batch_norm=policy) == 3
+
+
+def test_a_block_is_still_up_to_the_first_layer_that_is_not():
+    assert still(frozen=("conv1", "bn1")) == 1
+    assert still(frozen=("conv1", "bn1", "layer1.0", "layer1.1")) == 2
+    assert still(frozen=("stem", "layer1.0", "layer2")) == 1
+    assert still(frozen=("conv1", "layer1")) == 0
+
+
+@pytest.mark.parametrize(("count", "depth"), [(0, 5), (1, 4), (9, 4), (10, 4), (11, 3), (40, 0)])
+def test_all_but_the_last_layers_are_still_up_to_the_block_that_holds_the_first_of_them(
+    count, depth
+):
+    assert still(last_layers=count) == depth
+
+
+def test_a_block_in_which_something_is_dropped_is_not_still():
+    network = architecture("vgg_s", Head(), 2)
+    layers = tuple(layer.name for layer in network.layers if layer.block == "fc" and layer.shapes)
+    assert still(network, frozen=(*network.blocks[:-1], *layers)) == 5  # its dropout still drops
+    assert still(network, depth=6) == 6
 
 
 # Batch norm: (learns, statistics move) by policy and by whether the layer is frozen

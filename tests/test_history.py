@@ -8,7 +8,9 @@ import pytest
 
 from ftkit.errors import FtkitError
 from ftkit.history import (
+    Computing,
     Epoch,
+    Kept,
     PhaseEnd,
     PhaseStart,
     Run,
@@ -28,7 +30,11 @@ EPOCH = Epoch(0, 0, 0.6, 0.75, 0.5, 0.875, 10.0)
 PHASE_END = PhaseEnd(0, {"holds": True, "blocks": {}})
 END = RunEnd(False, [[0.25, 0.75], [0.5, 0.5], [0.9, 0.1]], 512.0, "cpu", {"torch": "2"})
 FAILED = RunFailed("it broke", "Traceback")
-EVENTS = [START, *STEPS, EPOCH, PHASE_END, END]
+COMPUTING = Computing(0, 3, 6)
+KEPT = Kept(0, "layer1", 2, bytes=4096, seconds=2.5, place="disk", views=2, exact=False)
+FOUND = Kept(1, "layer1", 2, bytes=4096, seconds=0.25, place="disk", reused=True)
+REFUSED = Kept(2, reason="the cache is switched off")
+EVENTS = [START, COMPUTING, KEPT, *STEPS, EPOCH, PHASE_END, END]
 
 
 def run_of(*events: object) -> Run:
@@ -38,14 +44,14 @@ def run_of(*events: object) -> Run:
     return run
 
 
-@pytest.mark.parametrize("event", [*EVENTS, FAILED], ids=lambda event: event.kind)
+@pytest.mark.parametrize("event", [*EVENTS, REFUSED, FAILED], ids=lambda event: event.kind)
 def test_an_event_survives_json(event):
     assert event_from_dict(json.loads(json.dumps(event_to_dict(event)))) == event
 
 
 @pytest.mark.parametrize("values", [{}, {"kind": "run_ended"}, {"kind": None}])
 def test_an_event_of_no_known_kind_is_refused(values):
-    with pytest.raises(FtkitError, match="Expected an event of phase_start, step, .*; got"):
+    with pytest.raises(FtkitError, match="Expected an event of phase_start, computing, .*; got"):
         event_from_dict(values)
 
 
@@ -55,11 +61,48 @@ def test_reading_an_event_leaves_its_values_alone():
     assert values == event_to_dict(START)
 
 
-@pytest.mark.parametrize("events", [[], EVENTS[:3], EVENTS, [START, STEPS[0], FAILED]])
+@pytest.mark.parametrize(
+    "events", [[], EVENTS[:5], [*EVENTS, FOUND, REFUSED], EVENTS, [START, STEPS[0], FAILED]]
+)
 def test_a_run_survives_json(events):
     run = run_of(*events)
     run.seconds = 3.5
     assert Run.from_dict(json.loads(json.dumps(run.to_dict()))) == run
+
+
+def test_a_run_keeps_what_each_phase_trained_on_and_not_how_that_came_about():
+    run = run_of(START, COMPUTING, KEPT, FOUND, REFUSED)
+    assert run.kept == [KEPT, FOUND, REFUSED]
+    assert run == run_of(START, KEPT, FOUND, REFUSED)
+    assert json.loads(json.dumps(run.summary()))["kept"][0] == {
+        **{"phase": 0, "boundary": "layer1", "depth": 2, "bytes": 4096, "seconds": 2.5},
+        **{"place": "disk", "reused": False, "views": 2, "exact": False, "reason": ""},
+    }
+
+
+@pytest.mark.parametrize(
+    ("kept", "seconds"),
+    [((), 0), ((KEPT,), 2.5), ((FOUND,), 0), ((KEPT, FOUND, REFUSED, KEPT), 5.0)],
+)
+def test_the_seconds_of_its_passes_are_of_what_was_computed_and_not_of_what_was_there(
+    kept, seconds
+):
+    assert run_of(START, *kept, *STEPS).pass_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("seed", "name"), [(None, "pytorch depth-2"), (0, "pytorch depth-2, seed 0")]
+)
+def test_one_seed_of_several_is_in_the_name_and_the_summary(seed, name):
+    run = Run("pytorch", "depth-2", seed)
+    assert (run.name, run.summary()["seed"]) == (name, seed)
+    assert Run.from_dict(json.loads(json.dumps(run.to_dict()))) == run
+
+
+def test_the_summary_tells_what_it_was_computed_in():
+    assert run_of(START).summary()["precision"] is None
+    end = RunEnd(False, [], 1.0, "cpu", {}, "bf16")
+    assert run_of(START, end).summary()["precision"] == "bf16"
 
 
 def test_a_run_that_has_not_begun_knows_nothing_yet():
@@ -111,6 +154,7 @@ def test_the_summary_holds_the_documented_entries():
     assert set(run_of(*EVENTS).summary()) == {
         "backend",
         "strategy",
+        "seed",
         "status",
         "error",
         "freeze_depth",
@@ -122,7 +166,9 @@ def test_the_summary_holds_the_documented_entries():
         "images_per_second",
         "peak_memory_mb",
         "device",
+        "precision",
         "versions",
+        "kept",
         "step_losses",
         "val_predictions",
         "audit",

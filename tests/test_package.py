@@ -14,7 +14,10 @@ import ftkit
 FRAMEWORKS = ("torch", "torchvision", "tensorflow", "keras")
 
 
-@pytest.mark.parametrize("module", ["ftkit", "ftkit.cli", "ftkit.engine.session", "ftkit.report"])
+@pytest.mark.parametrize(
+    "module",
+    ["ftkit", "ftkit.cli", "ftkit.engine.session", "ftkit.report", "ftkit.backends.caching"],
+)
 def test_importing_it_loads_no_framework(module):
     program = (
         f"import sys, {module}; print(*[name for name in {FRAMEWORKS} if name in sys.modules])"
@@ -44,10 +47,12 @@ def test_the_public_names_are_these_and_no_others():
         "Phase",
         "Recipe",
         "Results",
+        "SweepResults",
         "__version__",
         "compare",
         "events",
         "run",
+        "sweep",
     ]
 
 

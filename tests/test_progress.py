@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from ftkit.history import Epoch, PhaseStart, Run, RunEnd, RunFailed, Step
+from ftkit.history import Computing, Epoch, Kept, PhaseStart, Run, RunEnd, RunFailed, Step
 from ftkit.progress import Bars, Lines, progress
 
 EVENTS = [
@@ -62,6 +62,25 @@ def test_lines_tell_each_epoch_once_and_nothing_of_the_steps():
     )
 
 
+def test_lines_tell_what_was_computed_once_and_what_that_cost():
+    passed = [Computing(0, done, 30) for done in (10, 20, 30)]
+    kept = Kept(0, "layer4, pooled", 5, 4096, 1.25, "memory")
+    said = shown(io.StringIO(), [EVENTS[0], *passed, kept])
+    assert said == "pytorch scratch: computed once up to layer4, pooled, 1.2 s\n"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        Kept(0, "layer2", 3, 4096, 0.25, "memory", reused=True),
+        Kept(0, reason="the cache is switched off"),
+    ],
+    ids=["found", "nothing kept"],
+)
+def test_lines_tell_nothing_where_nothing_was_computed(kept):
+    assert shown(io.StringIO(), [EVENTS[0], kept]) == ""
+
+
 @pytest.mark.parametrize("events", [EVENTS[:2], []], ids=["midway", "at the start"])
 def test_lines_tell_that_a_run_failed_and_why(events):
     said = shown(io.StringIO(), [*events, RunFailed("the worker ended", "")])
@@ -81,6 +100,13 @@ def test_a_bar_midway_shows_the_share_done_and_the_loss():
     assert "loss 0.750" in said
 
 
+def test_a_bar_tells_how_much_of_what_is_frozen_is_computed_and_does_not_move():
+    said = shown(Terminal(), [EVENTS[0], Computing(0, 1200, 2400)])
+    assert re.search(r" 0% computing what is frozen, 1,200/2,400", said.rpartition("scratch")[2])
+    later = shown(Terminal(), [EVENTS[0], Computing(0, 9, 9), Kept(0), EVENTS[1]])
+    assert "loss 0.750" in later.rpartition("pytorch scratch")[2]
+
+
 def test_the_bar_of_two_phases_counts_the_steps_of_both():
     first, second = (PhaseStart(n, (), 0, 10, 10, 1, steps=2, run_steps=4) for n in (0, 1))
     said = shown(Terminal(), [first, *EVENTS[1:4], second])
@@ -94,11 +120,23 @@ def test_a_reason_with_brackets_is_shown_as_it_is(reason):
     assert f"failed: {reason}" in said
 
 
-def test_runs_have_a_bar_each():
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        (
+            [Run("pytorch", "scratch"), Run("pytorch", "two-phase")],
+            ("pytorch scratch", "pytorch two-phase"),
+        ),
+        (
+            [Run("pytorch", "depth-2", seed) for seed in (0, 1)],
+            ("pytorch depth-2, seed 0", "pytorch depth-2, seed 1"),
+        ),
+    ],
+    ids=["strategies", "seeds"],
+)
+def test_runs_have_a_bar_each(runs, names):
     stream = Terminal()
-    runs = [Run("pytorch", "scratch"), Run("pytorch", "two-phase")]
     with progress(stream) as show:
         for run in runs:
             show(run, EVENTS[0])
-    last = stream.getvalue().rpartition("pytorch scratch")[2]
-    assert "pytorch two-phase" in last
+    assert names[1] in stream.getvalue().rpartition(names[0])[2]

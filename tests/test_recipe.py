@@ -53,8 +53,15 @@ def test_without_arguments_it_runs_the_four_strategies_on_the_drawn_pets():
         ({"strategies": ()}, "Expected at least one strategy of: scratch, .*; got none."),
         ({"strategies": ("scrach",)}, r"Unknown strategy 'scrach'. Did you mean 'scratch'\?"),
         ({"strategies": ("custom",)}, "Unknown strategy 'custom'. Choose one of: scratch,"),
+        ({"strategies": ("depth-N",)}, r"Unknown strategy 'depth-N'\."),
+        ({"strategies": ("depth-",)}, "Unknown strategy 'depth-'"),
+        ({"strategies": ("depth--1",)}, "Unknown strategy 'depth--1'"),
+        ({"strategies": ("depth-2.5",)}, "Unknown strategy 'depth-2.5'"),
+        ({"strategies": ("depth-2 ",)}, "Unknown strategy 'depth-2 '"),
+        ({"strategies": ("scratch", "dept-2")}, r"Unknown strategy 'dept-2'. .*depth-N"),
+        ({"strategies": ("depth-2",), "phases": (PHASE,)}, "Unknown strategy 'depth-2'"),
         ({"strategies": "scratch"}, "strategies must be a list; got 'scratch' alone."),
-        ({"strategies": ("scratch",), "phases": (PHASE,)}, "Choose one of: custom."),
+        ({"strategies": ("scratch",), "phases": (PHASE,)}, r"Choose one of: custom\.$"),
         ({"differences": "dropout"}, "differences must be a list; got 'dropout' alone."),
         ({"differences": ("dropuot",)}, r"Unknown difference 'dropuot'. Did you mean 'dropout'\?"),
         ({"optimizer": "adamv"}, "Unknown optimizer 'adamv'. Did you mean 'adam"),
@@ -62,7 +69,10 @@ def test_without_arguments_it_runs_the_four_strategies_on_the_drawn_pets():
         ({"batch_norm": "trian"}, r"Unknown batch-norm policy 'trian'. Did you mean 'train'\?"),
         ({"frozen_batch_norm": "auto"}, "Unknown batch-norm policy 'auto'"),
         ({"augment": "flip-corp"}, r"Unknown augmentation 'flip-corp'. Did you mean 'flip-crop'\?"),
-        ({"precision": "fp16"}, "Unknown precision 'fp16'. .* Choose one of: fp32, fp64."),
+        (
+            {"precision": "fp16"},
+            "Unknown precision 'fp16'. .* Choose one of: fp32, fp64, bf16, auto.",
+        ),
         ({"device": "cuda"}, "Unknown device 'cuda'. .*Choose one of: auto, cpu, gpu."),
         ({"epochs": 0}, "epochs must be a whole number of at least 1; got 0."),
         ({"epochs": 2.0}, "epochs must be a whole number of at least 1; got 2.0."),
@@ -75,6 +85,10 @@ def test_without_arguments_it_runs_the_four_strategies_on_the_drawn_pets():
         ({"image_size": 31}, "image_size must be a whole number of at least 32; got 31."),
         ({"train_size": 0}, "train_size must be a whole number of at least 1; got 0."),
         ({"freeze_depth": -1}, "freeze_depth must be a whole number of at least 0; got -1."),
+        ({"views": 0, "augment": "flip-crop"}, "views must be a whole number of at least 1; got 0"),
+        ({"views": 2.0, "augment": "flip-crop"}, "views must be a whole number .*; got 2.0."),
+        ({"views": 2, "augment": "flip"}, "got views=2 with augment='flip'. Leave views out."),
+        ({"views": 1}, "got views=1 with augment='none'. Leave views out."),
         ({"head": Head(hidden=-1)}, "head.hidden must be a whole number of at least 0; got -1."),
         ({"head": Head(dropout=1.0)}, "head.dropout must lie in 0 <= head.dropout < 1; got 1.0."),
         ({"lr": 0}, "lr must be a number above 0; got 0."),
@@ -180,7 +194,8 @@ FULL = Recipe(
     label_smoothing=0.1,
     batch_norm="statistics",
     frozen_batch_norm="statistics",
-    augment="flip",
+    augment="flip-crop",
+    views=3,
     seed=9,
     precision="fp64",
     device="cpu",
@@ -340,6 +355,26 @@ def test_each_strategy_freezes_to_its_own_depth_and_two_of_them_to_the_recipes(
 def test_every_depth_up_to_all_blocks_can_be_asked_for(depth):
     assert depths(Recipe(freeze_depth=depth), "fine-tuning") == [depth]
     assert depths(Recipe(freeze_depth=depth), "two-phase") == [5, depth]
+
+
+@pytest.mark.parametrize("depth", range(6))
+def test_a_depth_can_be_a_strategy_of_its_own_that_fine_tunes_behind_it(depth):
+    recipe = Recipe(strategies=(f"depth-{depth}", "scratch"), freeze_depth=1, epochs=7)
+    assert depths(recipe, f"depth-{depth}") == [depth]
+    assert recipe.phases_of(f"depth-{depth}", NETWORK) == Recipe(
+        freeze_depth=depth, epochs=7
+    ).phases_of("fine-tuning", NETWORK)
+    assert recipe.weights_of(f"depth-{depth}") == "bundled"
+
+
+def test_a_strategy_deeper_than_the_network_is_refused_and_the_blocks_are_named():
+    with pytest.raises(FtkitError, match=r"between 0 .* and 5 \(all of stem, layer1.*; got 6."):
+        Recipe(strategies=("depth-6",)).phases_of("depth-6", NETWORK)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp64", "bf16", "auto"])
+def test_a_recipe_computes_in_float32_float64_or_bfloat16(precision):
+    assert Recipe(precision=precision).precision == precision
 
 
 @pytest.mark.parametrize("strategy", ["fine-tuning", "two-phase"])

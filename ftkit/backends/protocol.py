@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ftkit.architecture import Architecture
+from ftkit.backends.caching import Cache
+from ftkit.data.batches import Activations, Rows
 from ftkit.data.dataset import Dataset, Split
 from ftkit.freezing import LayerState
 from ftkit.history import Event
@@ -41,7 +43,9 @@ class Backend(Protocol):
         Args:
             architecture: What to build.
             tensors: Every tensor, in torchvision's names and layout.
-            precision: ``"fp32"`` or ``"fp64"``: type of weights and arithmetic.
+            precision: ``"fp32"`` or ``"fp64"``: type of weights and arithmetic; ``"bf16"``:
+                float32 weights, convolutions and matrix products in bfloat16; ``"auto"``: that
+                where the device computes in it, else float32.
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
             differences: Framework differences that are switched on.
 
@@ -75,15 +79,29 @@ class Backend(Protocol):
             block: A block's name.
         """
 
-    def predict(self, network: Any, images: NDArray[np.uint8]) -> NDArray[Any]:
+    def front(
+        self, network: Any, start: int, ends: tuple[int, ...]
+    ) -> Callable[[NDArray[Any]], list[NDArray[Any]]]:
+        """What computes the activations behind the first ``ends`` blocks, in inference mode.
+
+        Args:
+            network: The network.
+            start: Blocks that its inputs have been through; 0 stands for pictures.
+            ends: Blocks that each of its outputs has been through, ascending.
+        """
+
+    def predict(self, network: Any, images: NDArray[Any] | Rows, depth: int = 0) -> NDArray[Any]:
         """The logits of pictures in inference mode, shape ``(n, classes)``.
 
         Args:
             network: The network.
-            images: uint8, shape ``(n, height, width, 3)``, RGB.
+            images: uint8, shape ``(n, height, width, 3)``, RGB; or their activations.
+            depth: Blocks that these have been through.
         """
 
-    def evaluate(self, network: Any, split: Split) -> tuple[float, float, NDArray[np.float64]]:
+    def evaluate(
+        self, network: Any, source: Split | Activations
+    ) -> tuple[float, float, NDArray[np.float64]]:
         """Mean cross-entropy, accuracy, and softmax outputs of shape ``(n, classes)``."""
 
     def train(
@@ -93,6 +111,7 @@ class Backend(Protocol):
         recipe: Recipe,
         phases: tuple[Phase, ...],
         should_stop: Callable[[], bool],
+        cache: Cache,
     ) -> Iterator[Event]:
         """Trains a network phase by phase and tells what happens.
 
@@ -102,6 +121,7 @@ class Backend(Protocol):
             recipe: Batches, optimiser, loss.
             phases: What to train, in order.
             should_stop: Asked before each step; True ends the run there.
+            cache: Keeps what the frozen blocks compute.
 
         Yields:
             The run's events, the last one a ``RunEnd``.

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from ftkit.architecture import Architecture
 from ftkit.data.batches import Batch, smallest_batch, steps_per_epoch
-from ftkit.data.dataset import Dataset
+from ftkit.data.dataset import Dataset, Split
 from ftkit.freezing import (
     LayerState,
     audit,
     check_batch_norm,
+    fingerprint,
     frozen_depth,
     frozen_names,
     trainable_parameters,
@@ -63,6 +64,9 @@ class Recorder:
         phases: tuple[Phase, ...],
     ) -> None:
         self.architecture = architecture
+        self.dataset = dataset
+        self.recipe = recipe
+        self.phases = phases
         self.steps_per_epoch = steps_per_epoch(len(dataset.train), recipe.batch_size)
         self.run_steps = self.steps_per_epoch * sum(phase.epochs for phase in phases)
         self._smallest_batch = smallest_batch(len(dataset.train), recipe.batch_size)
@@ -71,6 +75,7 @@ class Recorder:
         self.epoch = 0
         self.step_count = 0
         self._memory = PeakMemory()
+        self._fingerprints: dict[int, str] = {}
         self._start_epoch()
 
     def __enter__(self) -> Recorder:
@@ -103,6 +108,12 @@ class Recorder:
             steps=phase.epochs * self.steps_per_epoch,
             run_steps=self.run_steps,
         )
+
+    def fingerprint(self, split: Split) -> str:
+        """A digest of a split's pictures, taken once in a run."""
+        if id(split) not in self._fingerprints:
+            self._fingerprints[id(split)] = fingerprint(split.images)
+        return self._fingerprints[id(split)]
 
     def rates(self, phase: Phase) -> NDArray[np.float64]:
         """The learning rates of the phase, shape ``(epochs, steps per epoch)``."""
@@ -162,6 +173,7 @@ class Recorder:
         stopped: bool,
         probabilities: NDArray[np.float64],
         device: str,
+        precision: str,
         device_memory_mb: float | None,
         versions: dict[str, str],
     ) -> RunEnd:
@@ -172,6 +184,7 @@ class Recorder:
             peak_memory_mb=device_memory_mb or self._memory.mebibytes,
             device="cpu" if device == "cpu" else "gpu",
             versions=versions,
+            precision=precision,
         )
 
     def _start_epoch(self) -> None:

@@ -5,8 +5,10 @@ Everything random about training is drawn here with NumPy, so that every framewo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,9 @@ from ftkit.data.dataset import Split
 from ftkit.recipe import Recipe
 
 SHUFFLE_BUFFER = 1024
+_NUMBERS = 3 * 2**20  # in a batch that is only looked at: those of 20 pictures of 224 pixels
 _ORDER, _AUGMENT, _DROPOUT = 2, 3, 4  # each with the epoch: streams of their own
+_VIEWS = 5  # with the view's number
 
 
 @dataclass(frozen=True)
@@ -23,15 +27,89 @@ class Batch:
     """What one step learns from.
 
     Attributes:
-        images: uint8, shape ``(n, height, width, 3)``, RGB, augmented.
+        inputs: Pictures, uint8, shape ``(n, height, width, 3)``, RGB, augmented; or what the
+            frozen part of a network makes of them, ``(n, height, width, channels)`` or
+            ``(n, units)`` in the network's type. A NumPy array, or a tensor on the device.
         labels: int64, shape ``(n,)``.
         keep: float64, shape ``(n, columns)``: what the layers that drop multiply by, 0 or
             1 / (1 - rate), the columns of one after those of another.
     """
 
-    images: NDArray[np.uint8]
+    inputs: Any
     labels: NDArray[np.int64]
     keep: NDArray[np.float64]
+
+
+class Rows(Protocol):
+    """Numbers in rows, one row for each view of each picture, wherever they are kept."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+
+    def __getitem__(self, rows: Any) -> Any:
+        """A copy of the rows of a slice, or of the numbers in an array.
+
+        A NumPy array, or, of rows that a backend holds on a device, a tensor of its own.
+        """
+
+
+@dataclass(frozen=True)
+class Views:
+    """The augmented versions of each training picture that are computed ahead.
+
+    Attributes:
+        count: How many of each picture.
+        exact: Whether they are all that there are, so that training sees just what it would see
+            without them.
+    """
+
+    count: int
+    exact: bool
+
+
+PLAIN = Views(1, exact=True)
+"""Each picture as it is."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What the first blocks of a network make of a split, in the place of its pictures.
+
+    Attributes:
+        values: View ``v`` of picture ``i`` of ``n`` is row ``v n + i``.
+        labels: int64, shape ``(n,)``.
+        depth: How many blocks they have been through.
+        views: The views of each picture.
+    """
+
+    values: Rows
+    labels: NDArray[np.int64]
+    depth: int
+    views: Views = PLAIN
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, chosen: NDArray[np.int64], epoch: int, rng: np.random.Generator) -> Any:
+        """The rows of the chosen pictures.
+
+        Args:
+            chosen: Which pictures.
+            epoch: Views that are not exact take turns, one an epoch.
+            rng: Decides whether a picture is flipped, as in :func:`augmented`.
+        """
+        if self.views.count == 1:
+            return self.values[chosen]
+        if self.views.exact:
+            view = (rng.random(len(chosen)) < 0.5).astype(np.int64)
+        else:
+            view = np.full(len(chosen), epoch % self.views.count)
+        return self.values[view * len(self) + chosen]
 
 
 def steps_per_epoch(pictures: int, batch_size: int) -> int:
@@ -45,7 +123,7 @@ def smallest_batch(pictures: int, batch_size: int) -> int:
 
 
 def epoch_batches(
-    split: Split,
+    source: Split | Activations,
     recipe: Recipe,
     epoch: int,
     drop_rates: tuple[float, ...] = (),
@@ -54,7 +132,7 @@ def epoch_batches(
     """The batches of one epoch.
 
     Args:
-        split: The training pictures.
+        source: The training pictures, or what stands in their place.
         recipe: Batch size, seed and augmentation.
         epoch: Index of the epoch within the run; each has its own order.
         drop_rates: How often each column of a batch's mask is 0
@@ -62,7 +140,7 @@ def epoch_batches(
         buffered: Shuffle within a buffer of :data:`SHUFFLE_BUFFER`, as Keras does with a
             generator, instead of all pictures at once.
     """
-    count = len(split)
+    count = len(source)
     shuffler = np.random.default_rng([recipe.seed, _ORDER, epoch])
     order = _buffered_order(count, shuffler) if buffered else shuffler.permutation(count)
     augmenter = np.random.default_rng([recipe.seed, _AUGMENT, epoch])
@@ -71,8 +149,42 @@ def epoch_batches(
     for start in range(0, count, recipe.batch_size):
         chosen = order[start : start + recipe.batch_size]
         keep = (dropper.random((len(chosen), len(rates))) >= rates) / (1 - rates)
-        images = augmented(split.images[chosen], recipe.augment, augmenter)
-        yield Batch(images, split.labels[chosen], keep)
+        if isinstance(source, Activations):
+            inputs = source.batch(chosen, epoch, augmenter)
+        else:
+            inputs = augmented(source.images[chosen], recipe.augment, augmenter)
+        yield Batch(inputs, source.labels[chosen], keep)
+
+
+def views_ahead(recipe: Recipe) -> Views | None:
+    """The views that can be computed ahead; None where each epoch draws new ones.
+
+    There are two ways to flip a picture. Of random crops there are too many: a recipe may ask for
+    a fixed number of them.
+    """
+    if recipe.augment == "none":
+        return PLAIN
+    if recipe.augment == "flip":
+        return Views(2, exact=True)
+    return Views(recipe.views, exact=False) if recipe.views else None
+
+
+def view(split: Split, recipe: Recipe, views: Views, number: int, rows: slice) -> NDArray[np.uint8]:
+    """Some pictures as one of their views shows them.
+
+    Args:
+        split: The training pictures.
+        recipe: Augmentation and seed.
+        views: What :func:`views_ahead` gave.
+        number: Which view, from 0.
+        rows: Which pictures.
+    """
+    images = split.images[rows]
+    if views.exact:
+        return images[:, :, ::-1] if number else images
+    rng = np.random.default_rng([recipe.seed, _VIEWS, number])
+    flip, offsets = _drawn(len(split), split.images.shape[1], recipe.augment, rng)
+    return _applied(images, flip[rows], offsets[rows])
 
 
 def augmented(
@@ -91,13 +203,31 @@ def augmented(
     """
     if augment == "none":
         return images
-    flip = rng.random(len(images)) < 0.5
-    images = np.where(flip[:, None, None, None], images[:, :, ::-1], images)
+    return _applied(images, *_drawn(len(images), images.shape[1], augment, rng))
+
+
+def _drawn(
+    count: int, height: int, augment: str, rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which pictures are flipped, and where the crops begin; no column without crops."""
+    flip = rng.random(count) < 0.5
     if augment == "flip":
+        return flip, np.zeros((count, 0), np.int64)
+    return flip, rng.integers(0, 2 * _border(height) + 1, (count, 2))
+
+
+def _border(height: int) -> int:
+    return max(1, height // 8)
+
+
+def _applied(
+    images: NDArray[np.uint8], flip: NDArray[np.bool_], offsets: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    images = np.where(flip[:, None, None, None], images[:, :, ::-1], images)
+    if not offsets.shape[1]:
         return images
     height, width = images.shape[1:3]
-    pad = max(1, height // 8)
-    offsets = rng.integers(0, 2 * pad + 1, (len(images), 2))
+    pad = _border(height)
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
     cut = [
         picture[top : top + height, left : left + width]
@@ -118,8 +248,21 @@ def _buffered_order(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.asarray(order, dtype=np.int64)
 
 
-def evaluation_batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Pictures in order, in batches of about a million pixels: 256 of 64 × 64, 20 of 224 × 224."""
-    size = max(1, 2**20 // (images.shape[1] * images.shape[2]))
-    for start in range(0, len(images), size):
-        yield np.array(images[start : start + size])
+def evaluation_rows(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
+    """What is looked at together: about a million pixels, 256 pictures of 64 × 64, 20 of 224 × 224.
+
+    Args:
+        shape: Pictures, or what was computed from them, rows first.
+        most: Rows at most.
+    """
+    size = max(1, _NUMBERS // math.prod(shape[1:]))
+    size = size if most is None else min(size, most)
+    for start in range(0, shape[0], size):
+        yield slice(start, min(start + size, shape[0]))
+
+
+def evaluation_batches(values: NDArray[Any] | Rows) -> Iterator[Any]:
+    """Pictures, or what was computed from them, in order and by :func:`evaluation_rows`."""
+    for rows in evaluation_rows(values.shape):
+        # A file's own bytes cannot be handed on; what is no array is a copy already.
+        yield np.array(values[rows]) if isinstance(values, np.ndarray) else values[rows]

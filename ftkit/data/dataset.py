@@ -38,6 +38,16 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def values(self) -> NDArray[np.uint8]:
+        """What a whole network takes: the pictures."""
+        return self.images
+
+    @property
+    def depth(self) -> int:
+        """How many blocks these have been through: none."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from ftkit.engine.comparison import Comparison, Match
 from ftkit.engine.session import Session, Worker
 from ftkit.environments import BACKENDS, check_backends
 from ftkit.errors import FtkitError, unknown_name
-from ftkit.freezing import check_batch_norm, frozen_at_depth, resolve
+from ftkit.freezing import check_batch_norm, frozen_at_depth, resolve, still_depth
 from ftkit.history import Event, Run, RunFailed
 from ftkit.recipe import Recipe
 
@@ -49,6 +50,12 @@ OnEvent = Callable[[Run, Event], None]
 class Experiment:
     """A recipe with everything that it needs, checked before any framework starts.
 
+    Args:
+        recipe: What to run.
+        backends: Where.
+        cache: Whether what is frozen is computed once and kept.
+        cache_memory: Bytes of it to hold in memory; None takes a quarter of what is free.
+
     Attributes:
         recipe: The recipe.
         dataset: The pictures.
@@ -60,9 +67,17 @@ class Experiment:
         FtkitError: If the recipe names something that does not exist or does not fit.
     """
 
-    def __init__(self, recipe: Recipe, backends: Sequence[str] = BACKENDS) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        backends: Sequence[str] = BACKENDS,
+        cache: bool = True,
+        cache_memory: int | None = None,
+    ) -> None:
         self.recipe = recipe
         self.backends = tuple(backends)
+        self.cache = cache
+        self.cache_memory = cache_memory
         size = recipe.image_size or backbone(recipe.backbone).image_size
         self._stored: dict[Path, Path] = {}  # where each session's folder holds the pictures
         draft = architecture(recipe.backbone, recipe.head, 1)
@@ -140,6 +155,23 @@ class Experiment:
             for state in resolve(phase.freeze, self.architecture)
         )
 
+    def depths(self, strategy: str, backend: str) -> list[int]:
+        """Where the other strategies that start from the same weights are frozen up to."""
+        source = self.sources[strategy, backend]
+        found: set[int] = set()
+        for other in self.recipe.strategies:
+            if other != strategy and self.sources[other, backend] == source:
+                network = self.network(other, backend)
+                phases = self.recipe.phases_of(other, network)
+                found.update(still_depth(resolve(item.freeze, network), network) for item in phases)
+        return sorted(found)
+
+    def clear(self) -> None:
+        """Removes the pictures that were stored for workers."""
+        for folder in self._stored.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        self._stored.clear()
+
     def job(
         self,
         folder: Path,
@@ -173,6 +205,9 @@ class Experiment:
             "tensors": str(start),
             "max_steps": max_steps,
             "export": None if export is None else str(export),
+            "cache": self.cache,
+            "cache_memory": self.cache_memory,
+            "depths": self.depths(strategy, backend),
         }
 
 
@@ -201,7 +236,7 @@ def follow(worker: Worker, job: dict[str, Any], run: Run) -> Iterator[tuple[Run,
 
 
 def stream(
-    experiment: Experiment, session: Session, runs: list[Run]
+    experiment: Experiment, session: Session, runs: list[Run], seed: int | None = None
 ) -> Generator[tuple[Run, Event], None, None]:
     """Runs every strategy in every backend, one after the other, so that times are honest.
 
@@ -209,6 +244,8 @@ def stream(
         experiment: What to run.
         session: The workers.
         runs: Each run is added here when it begins.
+        seed: The recipe's seed, if this is one of several experiments: what they have in common
+            is then kept for the next.
 
     Yields:
         The run, which has taken in the event, and the event.
@@ -225,17 +262,20 @@ def stream(
             )
     for backend in session.backends:
         for strategy in experiment.recipe.strategies:
-            run = Run(backend, strategy)
+            run = Run(backend, strategy, seed)
             runs.append(run)
             job = experiment.job(session.folder, strategy, backend)
             yield from follow(session.worker(backend), job, run)
-        session.relieve(backend)
+        if seed is None:
+            session.relieve(backend)
 
 
 def compare(
     recipe: Recipe,
     backends: Sequence[str] = BACKENDS,
     on_event: OnEvent | None = None,
+    cache: bool = True,
+    cache_memory: int | None = None,
 ) -> Comparison:
     """Runs a recipe in each backend and says whether the frameworks match.
 
@@ -246,12 +286,14 @@ def compare(
         backends: Where.
         on_event: Called with each run and event as they happen; also with the short runs that
             measure the noise floor, whose strategy says so.
+        cache: Whether what is frozen is computed once and kept.
+        cache_memory: Bytes of it to hold in memory; None takes a quarter of what is free.
 
     Raises:
         FtkitError: If the recipe or a backend cannot be used.
     """
     check_backends(backends)
-    experiment = Experiment(recipe, backends)
+    experiment = Experiment(recipe, backends, cache, cache_memory)
     runs: list[Run] = []
     matches: list[Match] = []
     interrupted = False
@@ -298,12 +340,14 @@ def match_runs(
         return None
     recipe = experiment.recipe
     steps = min(shared, COMPARED_STEPS)
-    differences = _differences(first, second, shared)
+    differences = loss_differences(first, second, shared)
     largest = float(differences[:steps].max())
     ended = all(run.end is not None and run.end.device == "cpu" for run in (first, second))
     judged = ended and not recipe.differences and not experiment.native(strategy)
     floor: float | None = None
-    if recipe.precision == "fp64":
+    if recipe.precision in ("bf16", "auto"):
+        bound, rule, judged = math.inf, "the contract is about fp32 and fp64", False
+    elif recipe.precision == "fp64":
         bound, rule = FP64_BOUND, "float64"
     elif experiment.head_only(strategy):
         bound, rule = FP32_BOUND, "float32, head only"
@@ -376,14 +420,23 @@ def noise_floor(
             if isinstance(event, RunFailed):
                 return math.inf
         session.relieve(run.backend)
-        floor = max(floor, float(_differences(run, again, steps).max()))
+        floor = max(floor, float(loss_differences(run, again, steps).max()))
         if parted <= max(NOISE_FACTOR * floor, least):
             break
     return floor
 
 
-def _differences(first: Run, second: Run, steps: int) -> Any:
-    """Absolute differences of the losses; infinite where just one of two is not a number."""
+def loss_differences(first: Run, second: Run, steps: int) -> NDArray[np.float64]:
+    """Absolute differences of the losses; infinite where just one of two is not a number.
+
+    Args:
+        first: A run.
+        second: Another.
+        steps: How many of their steps, from the first.
+
+    Returns:
+        float64, shape ``(steps,)``.
+    """
     one = np.asarray(first.step_losses[:steps])
     other = np.asarray(second.step_losses[:steps])
     both = ~np.isfinite(one) & ~np.isfinite(other)

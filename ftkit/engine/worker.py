@@ -15,6 +15,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +24,14 @@ from typing import Any, TextIO
 from safetensors.numpy import load_file, save_file
 
 from ftkit.backbones.catalogue import architecture
+from ftkit.backends.caching import Cache
 from ftkit.backends.protocol import Backend
 from ftkit.data.store import open_stored
 from ftkit.history import RunEnd, RunFailed, Step, event_to_dict
 from ftkit.recipe import Recipe
 from ftkit.version import __version__
+
+BUNCH_SECONDS = 0.05  # the eye sees no difference
 
 
 class Inbox:
@@ -49,23 +53,42 @@ class Inbox:
         os._exit(0)  # the parent is gone: so is the reason to go on, whatever is being computed
 
 
+class Outbox:
+    """Sends messages; steps in bunches, since one may take less time than telling of it.
+
+    Args:
+        stream: Where to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: list[str] = []
+        self._sent = 0.0
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends a message, or keeps that of a step for up to :data:`BUNCH_SECONDS`."""
+        self._waiting.append(json.dumps(message))
+        now = time.monotonic()
+        if message["kind"] != Step.kind or now - self._sent > BUNCH_SECONDS:
+            self._stream.write("\n".join([*self._waiting, ""]))
+            self._stream.flush()
+            self._waiting.clear()
+            self._sent = now
+
+
 def main() -> None:
     """Serves one backend, named by the first argument, until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt stops
-    outbox = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    send = Outbox(os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")).send
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-    def send(message: dict[str, Any]) -> None:
-        outbox.write(json.dumps(message) + "\n")
-        outbox.flush()
-
     inbox = Inbox(sys.stdin)
+    cache = Cache()
     backend: Backend = importlib.import_module(f"ftkit.backends.{sys.argv[1]}")
     send({"kind": "ready", "devices": backend.devices(), "ftkit": __version__})
     while True:
         job = inbox.jobs.get()
         try:
-            run_job(backend, job, inbox.stop.is_set, send)
+            run_job(backend, job, inbox.stop.is_set, send, cache)
         except Exception as error:  # whatever breaks a run is told, and costs only that run
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             send(event_to_dict(RunFailed(reason, traceback.format_exc())))
@@ -77,6 +100,7 @@ def run_job(
     job: dict[str, Any],
     stop_asked: Callable[[], bool],
     send: Callable[[dict[str, Any]], None],
+    cache: Cache,
 ) -> None:
     """Trains as a job says, and sends the events of the run.
 
@@ -84,10 +108,13 @@ def run_job(
         backend: The framework.
         job: ``recipe``, ``strategy``, ``zoo`` (whose network), ``dataset`` (a folder that
             :mod:`ftkit.data.store` wrote),
-            ``tensors`` (the initial weights, safetensors), ``max_steps`` (or None) and ``export``
-            (where to write the final weights, or None).
+            ``tensors`` (the initial weights, safetensors), ``max_steps`` (or None), ``export``
+            (where to write the final weights, or None), ``cache`` (whether to keep what is
+            frozen), ``cache_memory`` (bytes of it in memory, or None) and ``depths`` (what other
+            jobs from the same weights will need of it).
         stop_asked: Whether the parent wants the run to end.
         send: Takes each event as JSON types.
+        cache: What is kept between jobs.
     """
     recipe = Recipe.from_dict(job["recipe"])
     dataset = open_stored(Path(job["dataset"]))
@@ -104,7 +131,10 @@ def run_job(
     def should_stop() -> bool:
         return stop_asked() or (job["max_steps"] is not None and steps >= job["max_steps"])
 
-    for event in backend.train(network, dataset, recipe, phases, should_stop):
+    cache.enabled, cache.depths, cache.steps = job["cache"], job["depths"], job["max_steps"]
+    if job["cache_memory"] is not None:
+        cache.memory = job["cache_memory"]
+    for event in backend.train(network, dataset, recipe, phases, should_stop, cache):
         steps += isinstance(event, Step)
         if isinstance(event, RunEnd) and job["export"]:
             part = Path(job["export"]).with_suffix(".part")

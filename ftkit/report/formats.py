@@ -71,6 +71,18 @@ def listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
-def times(number: int, thing: str) -> str:
+def times(number: int, thing: str, things: str = "") -> str:
     """A number with its noun: ``"1 step"``, ``"40 steps"``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def size(number: int) -> str:
+    """Bytes in a unit that leaves at most four digits: ``"820 kB"``, ``"2.7 GB"``."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number >= factor:
+            return (
+                f"{number / factor:,.1f} {unit}"
+                if number < 10 * factor
+                else (f"{number / factor:,.0f} {unit}")
+            )
+    return f"{number} B"

@@ -17,6 +17,7 @@ from ftkit.recipe import Recipe
 from ftkit.report import formats
 from ftkit.report.confusion import confusion_matrix, most_confused
 from ftkit.report.freeze_diagram import diagram
+from ftkit.report.kept import kept_columns, kept_rows, reasons
 from ftkit.report.plots import curves
 from ftkit.report.samples import best_strategy, finished, samples
 from ftkit.report.table import by_strategy, notes
@@ -70,6 +71,9 @@ def page(comparison: Comparison) -> str:
         strategies=strategies,
         curves=[_curves(comparison, strategy) for strategy in strategies],
         diagram=diagram(comparison),
+        kept_columns=kept_columns(),
+        kept=kept_rows(by_strategy(comparison)),
+        computed_again=reasons(by_strategy(comparison)),
         samples_of=shown,
         samples=samples(comparison, shown) if shown else [],
         confusions=[item for strategy in strategies for item in _confusions(comparison, strategy)],
@@ -198,7 +202,8 @@ def _machines(comparison: Comparison) -> list[dict[str, Any]]:
         if run.end:
             versions = ", ".join(f"{name} {value}" for name, value in run.end.versions.items())
             name = formats.framework(run.backend)
-            item = {"framework": name, "device": run.end.device, "versions": versions}
+            device = f"{run.end.device} in {run.end.precision}"
+            item = {"framework": name, "device": device, "versions": versions}
             if item not in found:
                 found.append(item)
     return found

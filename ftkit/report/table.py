@@ -115,7 +115,7 @@ def notes(comparison: Comparison) -> list[str]:
 
 def note(run: Run) -> str:
     """Why a run has no numbers, or why they are not to be trusted, in a sentence; or nothing."""
-    name = f"{formats.framework(run.backend)} {run.strategy}"
+    name = f"{formats.framework(run.backend)} {run.label}"
     made = formats.times(len(run.steps), "step")
     if run.status == "failed":
         reason = (run.error or "no reason was given").strip().rstrip(".")

@@ -142,6 +142,8 @@ def _reason(comparison: Comparison, runs: list[Run]) -> str:
     if comparison.recipe.differences:
         names = listed(list(comparison.recipe.differences))
         return f"the recipe switches on what the frameworks do differently: {names}"
+    if comparison.recipe.precision in ("bf16", "auto"):
+        return "bfloat16 rounds to three digits: the contract is about fp32 and fp64"
     if comparison.recipe.weights_of(runs[0].strategy) == "native":
         return "each framework ran the network and the weights of its own zoo (--weights native)"
     if any(run.end and "cpu" not in run.end.device.lower() for run in runs):

@@ -37,6 +37,12 @@ BLOCKS = {
     "efficientnet_b0": ("stem", *STAGES, "last"),
     "convnext_tiny": ("stem", *STAGES[:4], "norm"),
 }
+# What the boundary in front of the head is called, where it is not the last block's output.
+POOLED = {
+    name: f"{blocks[-1]}, pooled"
+    for name, blocks in BLOCKS.items()
+    if blocks[-1] not in ("fc", "norm")  # both stand behind the pooling
+}
 # Parameters with 1000 classes, and multiply-adds at the own picture size in thousand millions:
 # https://docs.pytorch.org/vision/stable/models.html#table-of-all-available-classification-weights
 # Of Inception v3's 27,161,264 parameters 3,326,696 belong to the auxiliary classifier.
@@ -52,6 +58,9 @@ PUBLISHED = {
     "convnext_tiny": (28_589_128, 4.456, 3),
 }
 MOST_BYTES = 8_000_000
+ZOOS = [(name, "torchvision") for name in BACKBONES] + [
+    (name, "keras") for name, spec in BACKBONES.items() if spec.keras
+]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -129,11 +138,7 @@ def test_every_backbone_has_its_blocks_in_order_and_then_a_head(name):
     assert network.image_size == backbone(name).image_size
 
 
-@pytest.mark.parametrize(
-    ("name", "zoo"),
-    [(name, "torchvision") for name in BACKBONES]
-    + [(name, "keras") for name, spec in BACKBONES.items() if spec.keras],
-)
+@pytest.mark.parametrize(("name", "zoo"), ZOOS)
 def test_every_block_is_a_clean_cut(name, zoo):
     """Its operations follow one another, and behind it only its last one is seen."""
     operations = architecture(name, Head(8, 0.5), 2, zoo).operations
@@ -148,6 +153,48 @@ def test_every_block_is_a_clean_cut(name, zoo):
                 assert item.block == blocks[0]
             else:
                 assert item.block == blocks[source] or source == last[blocks[source]]
+
+
+@pytest.mark.parametrize("head", [Head(), Head(8, 0.5), Head(dropout=0.5)], ids=str)
+@pytest.mark.parametrize(("name", "zoo"), ZOOS)
+def test_exactly_one_value_crosses_each_boundary(name, zoo, head):
+    network = architecture(name, head, 2, zoo)
+    assert network.boundaries[0] == -1
+    assert len(network.boundaries) == len(network.blocks) + 1
+    assert list(network.boundaries) == sorted(set(network.boundaries))
+    for cut in network.boundaries:
+        behind = network.operations[cut + 1 :]
+        crossing = {source for item in behind for source in item.inputs if source <= cut}
+        assert crossing == {cut}
+
+
+@pytest.mark.parametrize(("name", "zoo"), ZOOS)
+def test_whole_blocks_are_in_front_of_a_boundary_and_every_layer_of_the_others_behind(name, zoo):
+    network = architecture(name, Head(8, 0.5), 2, zoo)
+    for depth, cut in enumerate(network.boundaries):
+        front = {item.layer.name for item in network.operations[: cut + 1] if item.layer}
+        blocks = network.blocks[:depth]
+        assert front == {layer.name for layer in network.layers if layer.block in blocks}
+        if 0 < depth < len(network.blocks):
+            assert network.operations[cut].block == network.blocks[depth - 1]
+
+
+@pytest.mark.parametrize("head", [Head(), Head(8, 0.5), Head(dropout=0.5)], ids=str)
+@pytest.mark.parametrize(("name", "zoo"), ZOOS)
+def test_the_deepest_boundary_is_what_the_first_layer_of_the_head_takes(name, zoo, head):
+    network = architecture(name, head, 2, zoo)
+    first = next(item for item in network.operations if item.block == "head" and item.layer)
+    assert first.inputs == (network.boundaries[-1],)
+    height, width = network.sizes(network.image_size)[network.boundaries[-1]]
+    assert (height, width) == (1, 1)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_boundary_is_named_by_the_block_in_front_of_it(name):
+    network = architecture(name, Head(), 2)
+    names = [network.boundary_name(depth) for depth in range(len(network.blocks) + 1)]
+    *blocks, last = BLOCKS[name]
+    assert names == ["picture", *blocks, POOLED.get(name, last)]
 
 
 @pytest.mark.parametrize("name", BACKBONES)

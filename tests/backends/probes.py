@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -22,12 +23,16 @@ import numpy as np
 
 from ftkit.architecture import Architecture, Head
 from ftkit.backbones.catalogue import architecture
-from ftkit.data.batches import Batch, epoch_batches
+from ftkit.backbones.weights import initial_tensors
+from ftkit.backends.caching import Cache
+from ftkit.backends.shelves import MemoryShelf
+from ftkit.data.batches import Activations, Batch, epoch_batches
 from ftkit.data.dataset import Dataset, Split
 from ftkit.freezing import FreezePlan, resolve
 from ftkit.recipe import Phase, Recipe
 
 Arrays = dict[str, Any]
+KINDS = ("kept", "computing", "step", "epoch", "phase_end", "run_end")
 DTYPES = {"float32": np.float32, "float64": np.float64}
 
 
@@ -180,8 +185,7 @@ def sgd_steps(
     step = backend.make_step(network, optimizer, recipe)
     losses = []
     for images, labels, keep in zip(arrays["images"], arrays["labels"], arrays["keep"]):
-        backend.set_rate(optimizer, lr)
-        losses.append(step(Batch(images, labels, keep))[0])
+        losses.append(step(Batch(images, labels, keep), lr)[0])
     end = backend.fingerprints(network)
     tensors = backend.export(network)
     found = {
@@ -262,7 +266,7 @@ def training(
     before, modes, kinds, audits, losses = backend.export(network), [], [], [], []
     stages = [before]
     for event in backend.train(
-        network, dataset_of(arrays), made_recipe, made_recipe.phases, lambda: False
+        network, dataset_of(arrays), made_recipe, made_recipe.phases, lambda: False, Cache()
     ):
         kinds.append(event.kind)
         modes.append(backend.batch_norm_modes(network))
@@ -278,13 +282,144 @@ def training(
     return {"kinds": kinds, "modes": modes, "audits": audits, "moved": moved, "losses": losses}
 
 
+def cached_or_not(
+    backend: Any,
+    arrays: Arrays,
+    recipe: dict[str, Any],
+    runs: list[list[dict[str, Any]]],
+    cache: dict[str, Any] | None = None,
+    weights: str = "",
+    traced: bool = True,
+    **options: Any,
+) -> Arrays:
+    """The same training without a cache and with one, for each list of phases.
+
+    Each starts from the same tensors: those that a recipe's weights give, or drawn here. All runs
+    with a cache share one. Where TensorFlow is not to trace, it computes operation by operation.
+    """
+    if not traced and backend.__name__.endswith("tensorflow"):
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+        try:
+            return cached_or_not(backend, arrays, recipe, runs, cache, weights, **options)
+        finally:
+            tf.config.run_functions_eagerly(False)
+    network, made = network_of(backend, arrays, precision=recipe["precision"], **options)
+    start = random_tensors_once(made.name, made.head.hidden, made.head.dropout)
+    start = initial_tensors(made, weights, 0) if weights else start
+    data, shared, found = dataset_of(arrays), Cache(**(cache or {})), {}
+    trials = [
+        (f"{number} {name}", keeper, {**recipe, "phases": phases, "strategies": ["custom"]})
+        for number, phases in enumerate(runs)
+        for name, keeper in (("uncached", Cache(enabled=False)), ("cached", shared))
+    ]
+    for name, keeper, given in trials:
+        backend.load(network, start)
+        whole = Recipe.from_dict(given)
+        events = list(backend.train(network, data, whole, whole.phases, lambda: False, keeper))
+        told = {kind: [item for item in events if item.kind == kind] for kind in KINDS}
+        found |= {
+            f"{name} losses": np.array([item.loss for item in told["step"]]),
+            f"{name} val": np.array([item.val_loss for item in told["epoch"]]),
+            f"{name} probabilities": np.array(told["run_end"][0].val_probabilities),
+            f"{name} kept": [asdict(item) for item in told["kept"]],
+            f"{name} computed": sum(
+                last.total for last in told["computing"] if last.done == last.total
+            ),
+            f"{name} holds": all(item.audit["holds"] for item in told["phase_end"]),
+        }
+    return found
+
+
+def through_the_cut(backend: Any, arrays: Arrays, **options: Any) -> Arrays:
+    """Logits, whole and through a cut at each depth, and through all cuts one after the other."""
+    network, made = network_of(backend, arrays, **options)
+    images, depths = arrays["images"], tuple(range(1, len(made.blocks) + 1))
+    found = {"whole": backend.predict(network, images)}
+    at_once_found = backend.front(network, 0, depths)(images)
+    values, start = images, 0
+    for depth, taken in zip(depths, at_once_found):
+        (values,) = backend.front(network, start, (depth,))(values)
+        found[f"{depth} in one pass"] = backend.predict(network, taken, depth)
+        found[f"{depth} step by step"] = backend.predict(network, values, depth)
+        found[f"{depth} values"] = taken
+        start = depth
+    return found
+
+
+def held(backend: Any, arrays: Arrays, depth: int, augment: str) -> Arrays:
+    """Batches and evaluation of what is held on the device, here the CPU, and of what is not."""
+    network, _ = network_of(backend, arrays)
+    data = dataset_of(arrays).train
+    source: Any = data
+    if depth:
+        (values,) = backend.front(network, 0, (depth,))(data.images)
+        shelf = MemoryShelf(values.shape, values.dtype)
+        shelf[0 : len(values)] = values
+        source = Activations(shelf, data.labels, depth)
+    there = backend.hold(network, source, augment != "none", room=10**9)
+    recipe = Recipe(batch_size=4, augment=augment)
+    pairs = [
+        pair
+        for epoch in (0, 1)
+        for pair in zip(
+            epoch_batches(source, recipe, epoch), epoch_batches(there, recipe, epoch), strict=True
+        )
+    ]
+    return {
+        "held": there is not source,
+        "batches": len(pairs),
+        "parted": max(
+            float(np.abs(np.asarray(one.inputs) - np.asarray(other.inputs)).max())
+            for one, other in pairs
+        ),
+        "evaluated": [list(backend.evaluate(network, item)[:2]) for item in (source, there)],
+    }
+
+
+def two_precisions(backend: Any, arrays: Arrays, backbone: str, weights: str) -> Arrays:
+    """Logits in float32 and in bfloat16, and what the latter keeps at its first boundary."""
+    made = architecture(backbone, Head(), 2)
+    tensors = initial_tensors(made, weights, 0)
+    found = {}
+    for precision in ("fp32", "bf16"):
+        network = backend.build(made, tensors, precision, "cpu")
+        found[precision] = backend.predict(network, arrays["images"])
+    (found["kept"],) = backend.front(network, 0, (1,))(arrays["images"])
+    return found
+
+
+def bfloat16_training(backend: Any, arrays: Arrays) -> Arrays:
+    """Losses of the same training in float32 and in bfloat16, and the types of its tensors."""
+    made = architecture("resnet_s", Head(), 2)
+    tensors, found, chosen = initial_tensors(made, "bundled", 0), {}, []
+    for precision in ("fp32", "bf16"):
+        network = backend.build(made, tensors, precision, "cpu")
+        recipe = Recipe(optimizer="sgd", batch_size=8, precision=precision)
+        phase = Phase(4, FreezePlan(depth=2, batch_norm="train"), 1e-2)
+        events = list(
+            backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False, Cache())
+        )
+        found[precision] = np.array([item.train_loss for item in events if item.kind == "epoch"])
+        chosen.append(events[-1].precision)
+    types = sorted({str(value.dtype) for value in backend.export(network).values()})
+    return {**found, "types": types, "precision": chosen}
+
+
+def precision_chosen(backend: Any, arrays: Arrays, precision: str) -> Arrays:
+    """What a network built with a recipe's precision computes in."""
+    network, _ = network_of(backend, random_tensors(), precision=precision)
+    return {"precision": network.precision}
+
+
 def training_after_another_was_built(backend: Any, arrays: Arrays) -> Arrays:
     """A float64 network trains although a float32 one has been built since."""
     network, made = network_of(backend, arrays)
     network_of(backend, arrays, precision="fp32")
     recipe = Recipe(optimizer="sgd", lr=0.1, batch_size=4, precision="fp64")
     phase = Phase(1, FreezePlan(frozen=made.blocks), 0.1)
-    events = backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False)
+    events = backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False, Cache())
     return {"losses": [event.loss for event in events if event.kind == "step"]}
 
 
@@ -293,7 +428,7 @@ def training_after_training(backend: Any, arrays: Arrays, depth: int, **options:
     network, made = network_of(backend, arrays, **options)
     recipe = Recipe(optimizer="sgd", lr=0.1, batch_size=4, precision="fp64", head=made.head)
     phase = Phase(1, FreezePlan(depth=depth), 1e-5)
-    list(backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False))
+    list(backend.train(network, dataset_of(arrays), recipe, (phase,), lambda: False, Cache()))
     backend.apply_freeze(network, resolve(phase.freeze, made))
     masks = sum(drop.keep is not None for drop in drops_of(network))
     return {"shape": list(trained_pass(backend, network, arrays["images"]).shape), "masks": masks}
@@ -371,6 +506,7 @@ def batch_norm(
     training: bool,
     own: bool = False,
     options: dict[str, Any] | None = None,
+    precision: str = "float64",
 ) -> Arrays:
     """One batch-norm layer over ``x`` (steps, n, h, w, channels), its tensors given."""
     keys = ("weight", "bias", "running_mean", "running_var")
@@ -379,12 +515,12 @@ def batch_norm(
     if backend.__name__.endswith("pytorch"):
         import torch
 
-        layer = torch.nn.BatchNorm2d(width).double().train(training)
+        layer = torch.nn.BatchNorm2d(width).to(getattr(torch, precision)).train(training)
         layer.load_state_dict(dict(zip(keys, map(torch.tensor, given))), strict=False)
         with torch.no_grad():
             outputs = [
-                layer(torch.tensor(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
-                for x in arrays["x"]
+                layer(torch.tensor(x).to(layer.weight).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+                for x in arrays["x"].astype(precision)
             ]
         state = layer.state_dict()
         return {"y": np.array(outputs), **{key: state[key].numpy() for key in keys}}
@@ -393,7 +529,7 @@ def batch_norm(
     from ftkit.backends.tensorflow.layers import BatchNorm
 
     kind = keras.layers.BatchNormalization if own else BatchNorm
-    layer = kind(dtype="float64", **(options or {}))
+    layer = kind(dtype=precision, **(options or {}))
     layer.build(arrays["x"][0].shape)
     if not own:
         layer.policy = "train"
@@ -517,7 +653,7 @@ def compiled(
     plan = FreezePlan(frozen=made.blocks[:depth], batch_norm=batch_norm)
     phase = Phase(made_recipe.epochs, plan, made_recipe.learning_rate)
     data = dataset_of(arrays)
-    events = list(backend.train(network, data, made_recipe, (phase,), lambda: False))
+    events = list(backend.train(network, data, made_recipe, (phase,), lambda: False, Cache()))
     trained = backend.export(network)
 
     backend.load(network, arrays)
@@ -535,7 +671,7 @@ def compiled(
         for epoch in range(made_recipe.epochs):
             for batch in epoch_batches(data.train, made_recipe, epoch, made.drop_rates):
                 target = np.eye(made.classes)[batch.labels]
-                yield np.array(network.preprocess(batch.images)), target
+                yield np.array(network.preprocess(batch.inputs)), target
 
     losses: list[float] = []
     if how == "train_on_batch":

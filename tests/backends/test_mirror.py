@@ -21,6 +21,8 @@ EXTRAS = {
         "families.py: ScaledConv": "nor can the convolutions of its Inception modules",
         "families.py: SmallInception": "torchvision has no Inception for small pictures",
         "layers.py: SharedDropout.forward": "what Keras calls call()",
+        "backbones.py: Network.arithmetic": "Keras's layers have a policy for it",
+        "backbones.py: Network.inference": "Keras's layers are told by each call",
     },
     "tensorflow": {
         "layers.py: BatchNorm": "PyTorch's arithmetic; torch.nn has it",
@@ -29,6 +31,7 @@ EXTRAS = {
         "layers.py: gelu": "torch.nn has it",
         "layers.py: SharedDropout.call": "what PyTorch calls forward()",
         "backbones.py: Network.keras_scaling": "the difference input-scaling is Keras's alone",
+        "backbones.py: Network.takes": "a traced function says what it takes",
         "optimizers.py: GroupedOptimizer": "torch.optim has parameter groups",
         "optimizers.py: SGD": "torch.optim has it",
         "optimizers.py: Adam": "torch.optim has it",
@@ -50,7 +53,7 @@ OWN_CALLS = {
 # The steps of make_step(), each by its name in either framework.
 STEPS = {
     "network.preprocess": "preprocess",
-    "model": "forward",
+    "part": "forward",
     "torch.nn.functional.cross_entropy": "loss",
     "cross_entropy": "loss",
     "loss.backward": "gradient",

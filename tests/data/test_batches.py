@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,15 @@ from ftkit.architecture import Head
 from ftkit.backbones.catalogue import architecture
 from ftkit.data.batches import (
     SHUFFLE_BUFFER,
+    Activations,
+    Views,
     augmented,
     epoch_batches,
     evaluation_batches,
+    evaluation_rows,
     steps_per_epoch,
+    view,
+    views_ahead,
 )
 from ftkit.data.dataset import Split
 from ftkit.recipe import Recipe
@@ -31,6 +38,8 @@ def order(split, recipe, epoch=0, **options):
 
 
 TEN = split_of(10)
+CROPS = Recipe(augment="flip-crop", views=3, batch_size=4)
+FIXED = Views(3, exact=False)
 
 
 def test_the_same_seed_and_epoch_give_the_same_batches():
@@ -40,7 +49,7 @@ def test_the_same_seed_and_epoch_give_the_same_batches():
         epoch_batches(TEN, recipe, 2, rates), epoch_batches(TEN, recipe, 2, rates), strict=True
     ):
         assert len(np.unique(first.keep)) > 1
-        assert np.array_equal(first.images, again.images)
+        assert np.array_equal(first.inputs, again.inputs)
         assert np.array_equal(first.labels, again.labels)
         assert np.array_equal(first.keep, again.keep)
 
@@ -70,7 +79,7 @@ def test_every_picture_comes_once_and_the_last_batch_may_be_smaller(size, buffer
     assert len(batches) == steps_per_epoch(10, size)
     assert sorted(label for batch in batches for label in batch.labels) == list(range(10))
     for batch in batches:
-        assert np.array_equal(batch.images, TEN.images[batch.labels])
+        assert np.array_equal(batch.inputs, TEN.images[batch.labels])
 
 
 def test_from_a_buffer_no_picture_comes_before_it_has_been_read():
@@ -113,9 +122,18 @@ def test_a_flip_puts_the_left_column_on_the_right():
     assert found == {bytes([255, 0, 0, 0]), bytes([0, 0, 0, 255])}
 
 
-def test_a_crop_is_a_window_of_the_reflected_picture_or_of_its_mirror():
-    images, pad = split_of(60, size=16).images, 2
-    found = augmented(images, "flip-crop", np.random.default_rng(0))
+def drawn_anew(split):
+    return augmented(split.images, "flip-crop", np.random.default_rng(0))
+
+
+def a_fixed_view(split):
+    return view(split, CROPS, FIXED, 1, slice(0, len(split)))
+
+
+@pytest.mark.parametrize("crop", [drawn_anew, a_fixed_view])
+def test_a_crop_is_a_window_of_the_reflected_picture_or_of_its_mirror(crop):
+    split, pad = split_of(60, size=16), 2
+    images, found = split.images, crop(split)
     assert (found.shape, found.dtype) == (images.shape, np.uint8)
     places = []
     for image, cut in zip(images, found):
@@ -142,12 +160,86 @@ def test_augmentation_goes_by_seed_and_epoch_and_leaves_the_dataset_alone(augmen
     def pictures(seed, epoch):
         recipe = Recipe(seed=seed, augment=augment, batch_size=20)
         (batch,) = epoch_batches(split, recipe, epoch)
-        return batch.images[np.argsort(batch.labels)]
+        return batch.inputs[np.argsort(batch.labels)]
 
     assert np.array_equal(pictures(0, 0), pictures(0, 0))
     assert not np.array_equal(pictures(0, 0), pictures(0, 1))
     assert not np.array_equal(pictures(0, 0), pictures(1, 0))
     assert np.array_equal(split.images, before)
+
+
+# What is computed ahead: rows that stand for the pictures, or for their views
+
+
+@pytest.mark.parametrize(
+    ("recipe", "views"),
+    [
+        (Recipe(), Views(1, exact=True)),
+        (Recipe(augment="flip"), Views(2, exact=True)),
+        (CROPS, FIXED),
+        (Recipe(augment="flip-crop", views=1), Views(1, exact=False)),
+        (Recipe(augment="flip-crop"), None),
+    ],
+    ids=["none", "flip", "three crops", "one crop", "crops drawn anew"],
+)
+def test_both_flips_or_so_many_crops_as_asked_for_can_be_computed_ahead(recipe, views):
+    assert views_ahead(recipe) == views
+
+
+def test_the_exact_views_are_the_pictures_and_their_mirror_images():
+    both = views_ahead(Recipe(augment="flip"))
+    found = [view(TEN, Recipe(augment="flip"), both, number, slice(2, 5)) for number in (0, 1)]
+    assert np.array_equal(found[0], TEN.images[2:5])
+    assert np.array_equal(found[1], TEN.images[2:5, :, ::-1])
+
+
+def test_a_fixed_view_goes_by_seed_and_number_and_not_by_how_it_is_sliced():
+    def pictures(seed, number, *cuts):
+        recipe = Recipe(augment="flip-crop", views=3, seed=seed)
+        edges = [0, *cuts, len(TEN)]
+        rows = [slice(start, end) for start, end in pairwise(edges)]
+        return np.concatenate([view(TEN, recipe, FIXED, number, part) for part in rows]).tobytes()
+
+    assert pictures(0, 1) == pictures(0, 1) == pictures(0, 1, 1, 4, 9)
+    assert len({pictures(seed, number) for seed in (0, 1) for number in (0, 1, 2)}) == 6
+
+
+def same_batches(one, other, recipe, epoch, **options):
+    """Whether two sources give the same in an epoch, byte for byte."""
+    pairs = zip(
+        epoch_batches(one, recipe, epoch, **options),
+        epoch_batches(other, recipe, epoch, **options),
+        strict=True,
+    )
+    return all(
+        getattr(first, name).tobytes() == getattr(second, name).tobytes()
+        for first, second in pairs
+        for name in ("inputs", "labels", "keep")
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"buffered": True}, {"drop_rates": (0.5, 0.1)}])
+@pytest.mark.parametrize("epoch", range(4))
+def test_rows_for_both_flips_give_the_batches_that_flipping_the_pictures_gives(epoch, options):
+    recipe = Recipe(augment="flip", batch_size=4, seed=3)
+    rows = np.concatenate([TEN.images, TEN.images[:, :, ::-1]])
+    flips = Activations(rows, TEN.labels, 2, Views(2, exact=True))
+    assert same_batches(TEN, flips, recipe, epoch, **options)
+    assert not same_batches(TEN, flips, Recipe(batch_size=4, seed=3), epoch, **options)
+
+
+def test_rows_for_the_pictures_alone_give_the_batches_of_the_pictures():
+    rows = Activations(TEN.images, TEN.labels, 2)
+    assert all(same_batches(TEN, rows, Recipe(batch_size=4), epoch) for epoch in range(3))
+
+
+def test_fixed_views_take_turns_one_an_epoch():
+    rows = [[number, picture] for number in range(3) for picture in range(10)]
+    fixed = Activations(np.array(rows), TEN.labels, 2, FIXED)
+    for epoch in range(7):
+        for batch in epoch_batches(fixed, CROPS, epoch):
+            assert set(batch.inputs[:, 0]) == {epoch % 3}
+            assert np.array_equal(batch.inputs[:, 1], batch.labels)
 
 
 # Dropout
@@ -217,3 +309,31 @@ def test_evaluation_takes_pictures_in_order_about_a_million_pixels_at_a_time(siz
 def test_one_picture_larger_than_a_batch_is_evaluated_alone():
     batches = list(evaluation_batches(np.zeros((2, 1100, 1100, 3), np.uint8)))
     assert [len(batch) for batch in batches] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "most", "sizes"),
+    [
+        ((10_000, 512), None, {6144, 3856}),
+        ((10_000, 512), 4000, {4000, 2000}),
+        ((40, 7, 7, 2048), None, {31, 9}),
+        ((40, 7, 7, 2048), 4000, {31, 9}),
+        ((3, 2000, 2000), None, {1}),
+        ((5, 2), 1, {1}),
+    ],
+)
+def test_rows_are_looked_at_once_each_in_order_and_three_million_numbers_at_a_time(
+    shape, most, sizes
+):
+    found = list(evaluation_rows(shape, most))
+    assert [number for rows in found for number in range(shape[0])[rows]] == list(range(shape[0]))
+    assert {rows.stop - rows.start for rows in found} == sizes
+
+
+def test_what_is_evaluated_is_a_copy_whatever_it_comes_from(tmp_path):
+    np.save(tmp_path / "pictures.npy", TEN.images)
+    for images in (TEN.images, np.load(tmp_path / "pictures.npy", mmap_mode="r")):
+        (batch,) = evaluation_batches(images)
+        assert type(batch) is np.ndarray
+        assert not np.shares_memory(batch, images)
+        assert np.array_equal(batch, images)

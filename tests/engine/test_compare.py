@@ -18,7 +18,7 @@ from ftkit.engine.compare import Experiment, match_runs
 from ftkit.engine.session import START
 from ftkit.errors import FtkitError
 from ftkit.freezing import FreezePlan
-from ftkit.history import PhaseStart, Run, RunEnd, RunFailed, Step
+from ftkit.history import Computing, Kept, PhaseStart, Run, RunEnd, RunFailed, Step
 from ftkit.recipe import Phase, Recipe
 
 BACKENDS = ("pytorch", "tensorflow")
@@ -91,6 +91,17 @@ def test_the_job_holds_the_same_pictures_and_weights_for_every_worker(small, tmp
     assert np.array_equal(found["conv1.weight"], wanted["conv1.weight"])
 
 
+def test_a_job_knows_the_boundaries_that_others_from_the_same_weights_need(small, tmp_path):
+    experiment = Experiment(small)
+    jobs = [experiment.job(tmp_path, strategy, "pytorch") for strategy in small.strategies]
+    assert [(job["strategy"], [at for at in job["depths"] if at]) for job in jobs] == [
+        ("scratch", []),
+        ("feature-extraction", [4, 5]),
+        ("fine-tuning", [4, 5]),
+        ("two-phase", [5]),
+    ]
+
+
 def test_the_switch_of_the_head_gives_each_framework_its_own_and_nothing_else(small):
     experiment = Experiment(replace(small, differences=("head-init",)))
     pytorch, tensorflow = (experiment.initial("scratch", backend) for backend in BACKENDS)
@@ -114,8 +125,7 @@ def survived(small, others):
 
     def on_event(run, event):
         told.append((run.backend, run.strategy, event))
-        if len(told) == 2:  # the first step has just been made
-            assert isinstance(event, Step)
+        if [type(item) for *_, item in told] == [PhaseStart, Kept, Step]:
             (worker,) = (found for found in workers("pytorch") if found not in others)
             worker.kill()
 
@@ -155,6 +165,17 @@ def test_the_frameworks_match_where_both_ran_and_nothing_is_claimed_where_not(su
     assert (whole.strategy, whole.holds, whole.steps) == ("feature-extraction", True, 40)
     assert whole.largest_difference <= 1e-5
     assert not survived[0].interrupted
+
+
+def test_what_is_frozen_is_computed_once_in_both_frameworks_and_told(survived):
+    results, told = survived
+    for backend in BACKENDS:
+        (kept,) = by_name(results)[f"{backend} feature-extraction"].kept
+        assert (kept.boundary, kept.reused) == ("layer4, pooled", False)
+        events = [event for *who, event in told if who == [backend, "feature-extraction"]]
+        assert events[1] == Computing(0, 24, 30)
+        assert events[2:4] == [Computing(0, 30, 30), kept]
+    assert "What is frozen was computed once" in results.table()
 
 
 def test_the_table_shows_which_run_failed_and_why(survived):
@@ -373,8 +394,10 @@ def test_nothing_is_claimed_without_a_step_in_common(exact):
         ({}, {"device": "gpu"}),
         ({}, {"end": False}),
         ({"differences": ("dropout",), "head": Head(dropout=0.5)}, {}),
+        ({"precision": "bf16"}, {}),
+        ({"precision": "auto"}, {}),
     ],
-    ids=["on a GPU", "not ended", "a difference switched on"],
+    ids=["on a GPU", "not ended", "a difference switched on", "bfloat16", "perhaps bfloat16"],
 )
 def test_the_contract_says_nothing_about(exact, recipe, second):
     chosen = replace(exact, **recipe)

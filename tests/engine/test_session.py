@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from ftkit.engine.compare import Experiment
 from ftkit.engine.session import Session, Worker
-from ftkit.history import Epoch, PhaseEnd, PhaseStart, RunEnd, RunFailed, Step
+from ftkit.history import Epoch, Kept, PhaseEnd, PhaseStart, RunEnd, RunFailed, Step
 from ftkit.recipe import Recipe
 from ftkit.version import __version__
 
@@ -75,7 +75,7 @@ def test_every_worker_can_run_on_the_cpu(session, backend):
 def test_a_job_gives_the_events_of_a_run_in_order(session, experiment, backend):
     events = list(session.worker(backend).run(job(experiment, session.folder / "small")))
     kinds = [type(event) for event in events]
-    assert kinds == [PhaseStart, *[Step] * 6, Epoch, PhaseEnd, RunEnd]
+    assert kinds == [PhaseStart, Kept, *[Step] * 6, Epoch, PhaseEnd, RunEnd]
     assert [event.step for event in events if isinstance(event, Step)] == list(range(6))
     assert [event.pictures for event in events if isinstance(event, Step)] == [4] * 6
     assert not events[-1].stopped
@@ -102,8 +102,7 @@ def test_a_stop_takes_effect_within_one_batch(session, slow, backend):
     events = []
     for event in worker.run(job(slow, session.folder / "slow")):
         events.append(event)
-        if len(events) == 2:
-            assert isinstance(event, Step)
+        if [type(item) for item in events] == [PhaseStart, Kept, Step]:
             worker.stop()
     assert sum(isinstance(event, Step) for event in events) <= 2  # the one in progress ends
     assert [type(event) for event in events[-2:]] == [PhaseEnd, RunEnd]
@@ -160,7 +159,7 @@ def test_a_worker_killed_in_mid_run_is_told_and_a_new_one_runs_the_next_job(sess
     events = []
     for event in worker.run(job(slow, session.folder / "slow")):
         events.append(event)
-        if len(events) == 2:
+        if [type(item) for item in events] == [PhaseStart, Kept, Step]:
             worker.process.kill()
     assert isinstance(events[-1], RunFailed)
     assert events[-1].reason == f"the pytorch process ended (signal {signal.SIGKILL.value})"

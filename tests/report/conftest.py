@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ftkit.architecture import Architecture
 from ftkit.backbones.catalogue import architecture
 from ftkit.data.dataset import Dataset, Split
 from ftkit.engine.comparison import Comparison, Match
-from ftkit.freezing import audit, resolve, trainable_parameters
-from ftkit.history import Epoch, PhaseEnd, PhaseStart, Run, RunEnd, RunFailed, Step
+from ftkit.engine.sweep import Sweep, strategy_of
+from ftkit.freezing import audit, frozen_depth, resolve, still_depth, trainable_parameters
+from ftkit.history import Epoch, Kept, PhaseEnd, PhaseStart, Run, RunEnd, RunFailed, Step
 from ftkit.recipe import Phase, Recipe
 
 BACKENDS = ("pytorch", "tensorflow")
@@ -39,7 +42,12 @@ def make_dataset(class_names: Sequence[str] = ("cat", "dog"), size: int = 32) ->
 
 
 def make_run(
-    backend: str, strategy: str, recipe: Recipe, dataset: Dataset, shift: float = 1e-6
+    backend: str,
+    strategy: str,
+    recipe: Recipe,
+    dataset: Dataset,
+    shift: float = 1e-6,
+    seed: int | None = None,
 ) -> Run:
     """A run that learns, in steps that depend on the strategy alone, up to ``shift``."""
     network = architecture(recipe.backbone, recipe.head, len(dataset.class_names))
@@ -47,7 +55,7 @@ def make_run(
     rng = np.random.default_rng(len(strategy))
     off = np.random.default_rng(len(backend))
     skill = SKILL.get(strategy, 2.0)
-    run = Run(backend, strategy)
+    run = Run(backend, strategy, seed)
     total = sum(phase.epochs for phase in phases) * STEPS_PER_EPOCH
     step = epoch = 0
     for index, phase in enumerate(phases):
@@ -58,7 +66,7 @@ def make_run(
             PhaseStart(
                 index,
                 phase.freeze.frozen,
-                0,
+                frozen_depth(phase.freeze, network),
                 learns,
                 network.parameters,
                 phase.epochs,
@@ -66,6 +74,7 @@ def make_run(
                 total,
             )
         )
+        run.add(_kept(index, still_depth(states, network), network))
         for _ in range(phase.epochs):
             for _ in range(STEPS_PER_EPOCH):
                 clean = 0.05 + 0.68 * np.exp(-skill * 2 * step / max(total, 1))
@@ -87,6 +96,15 @@ def make_run(
     run.seconds = 14.25 if backend == "pytorch" else 21.5
     run.add(RunEnd(False, odds.tolist(), memory, "cpu", versions))
     return run
+
+
+def _kept(phase: int, depth: int, network: Architecture) -> Kept:
+    """What a phase trains on: the first that freezes something computes it, the next find it."""
+    if not depth:
+        return Kept(phase, reason="the first block is not frozen, or not still")
+    name, reused = network.boundary_name(depth), phase > 0
+    seconds = 0.001 if reused else 1.25
+    return Kept(phase, name, depth, 3_000_000, seconds, "memory", reused)
 
 
 def _audit(phase: Phase, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
@@ -144,6 +162,38 @@ def _match(first: Run, second: Run) -> Match:
     )
 
 
+def make_sweep(
+    depths: Sequence[int] = (0, 3, 5),
+    seeds: Sequence[int] = (0, 1),
+    backends: Sequence[str] = BACKENDS,
+    shift: float = 1e-9,
+    backbone: str = "resnet_s",
+) -> Sweep:
+    """Runs of every depth with every seed: a deeper one takes less time, a later seed is better.
+
+    Accuracy is 0.5 + depth / 20 + seed / 50, one part in a hundred more in TensorFlow; training
+    takes 10 - depth seconds; the pass of the deepest takes 2 more, and the others find it.
+    """
+    strategies = tuple(strategy_of(depth) for depth in reversed(depths))
+    recipe = Recipe(backbone=backbone, strategies=strategies, epochs=4)
+    dataset = make_dataset()
+    network = architecture(recipe.backbone, recipe.head, 2)
+    sweep = Sweep(recipe, dataset, network, tuple(depths), tuple(seeds), [])
+    for seed in seeds:
+        for backend in backends:
+            for depth in reversed(depths):
+                run = make_run(backend, strategy_of(depth), recipe, dataset, shift, seed)
+                first = depth == depths[-1]
+                accuracy = 0.5 + depth / 20 + seed / 50 + 0.01 * (backend == "tensorflow")
+                run.epochs[-1] = replace(run.epochs[-1], val_accuracy=accuracy)
+                run.seconds = 10.0 - depth
+                if depth:
+                    run.kept[0] = replace(run.kept[0], reused=not first, seconds=2.0)
+                    run.seconds += 2.0 * first
+                sweep.runs.append(run)
+    return sweep
+
+
 def make_failed(backend: str, strategy: str, reason: str, steps: int = 0) -> Run:
     """A run that broke off after some steps."""
     run = Run(backend, strategy)
@@ -171,3 +221,9 @@ def build() -> Callable[..., Comparison]:
 def failed() -> Callable[..., Run]:
     """Makes a run that broke off."""
     return make_failed
+
+
+@pytest.fixture
+def build_sweep() -> Callable[..., Sweep]:
+    """Makes a sweep to order."""
+    return make_sweep

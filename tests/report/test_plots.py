@@ -88,12 +88,15 @@ def test_no_difference_at_all_is_drawn_at_zero_and_said(build: Build) -> None:
     assert axes.get_ylim()[0] < 0
 
 
-def test_a_bound_that_is_no_number_is_left_out(build: Build) -> None:
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_bound_that_is_no_number_is_left_out(build: Build, value: float) -> None:
     comparison = build(["scratch"])
     comparison.match[0] = dataclasses.replace(
-        comparison.match[0], bound=math.nan, noise_floor=math.nan, largest_difference=math.nan
+        comparison.match[0], bound=value, noise_floor=value, largest_difference=value
     )
-    drawn(curves(comparison))
+    figure = curves(comparison)
+    drawn(figure)
+    assert "bound" not in [line.get_label() for line in figure.axes[1].get_lines()]
 
 
 def test_one_step_is_drawn_as_a_point(build: Build) -> None:

@@ -126,6 +126,22 @@ def test_a_difference_switched_on_means_that_no_bound_applies(build: Build) -> N
     assert lines[-1].startswith("Not comparable") and "adam-epsilon" in lines[-1]
 
 
+@pytest.mark.parametrize("precision", ["bf16", "auto"])
+def test_bfloat16_is_outside_the_contract_and_the_verdict_says_so(
+    build: Build, precision: str
+) -> None:
+    comparison = build(["scratch"], precision=precision, shift=1e-4)
+    rule = "the contract is about fp32 and fp64"
+    comparison.match[0] = dataclasses.replace(
+        comparison.match[0], bound=math.inf, rule=rule, noise_floor=None, holds=None
+    )
+    lines = match_lines(comparison)
+    assert f"No bound applies: {rule}." in lines[0]
+    assert verdict(comparison).state == "none"
+    assert lines[-1].startswith("Not comparable, because bfloat16 rounds to three digits")
+    assert lines[-1].endswith("the contract is about fp32 and fp64.")
+
+
 def test_percentages_round_to_a_whole_only_when_they_are() -> None:
     assert [formats.percent(share) for share in (1, 0.9999, 0.5, 0, None, math.nan)] == [
         "100%",
@@ -149,6 +165,20 @@ def test_short_counts_stay_short() -> None:
         "11.2M",
         "1.20B",
     ]
+
+
+def test_sizes_have_the_unit_that_leaves_few_digits() -> None:
+    sizes = (0, 999, 1000, 9_940, 820_400, 2_700_000, 750_000_000, 2_700_000_000, 31 * 10**11)
+    assert [formats.size(number) for number in sizes] == [
+        *("0 B", "999 B", "1.0 kB", "9.9 kB", "820 kB", "2.7 MB", "750 MB", "2.7 GB", "3,100 GB"),
+    ]
+
+
+def test_a_number_of_things_has_their_plural() -> None:
+    assert [formats.times(number, "run") for number in (0, 1, 1000)] == [
+        *("0 runs", "1 run", "1,000 runs"),
+    ]
+    assert [formats.times(number, "pass", "passes") for number in (1, 2)] == ["1 pass", "2 passes"]
 
 
 def test_a_comparison_that_was_ended_early_says_so(build: Build) -> None:

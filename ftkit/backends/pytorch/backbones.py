@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ftkit.architecture import Architecture
-from ftkit.backends.pytorch.devices import pick_device
+from ftkit.backends.pytorch.devices import pick_device, pick_precision
 from ftkit.backends.pytorch.families import make_model
 from ftkit.errors import FtkitError
 from ftkit.freezing import fingerprint
 
-DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
+DTYPES = {"fp32": torch.float32, "fp64": torch.float64, "bf16": torch.float32}
 
 
 @dataclass
@@ -27,39 +28,56 @@ class Network:
     Attributes:
         model: A module that takes pictures ``(n, 3, height, width)`` and gives logits.
         architecture: Its layers, as records.
-        dtype: Type of its weights and of its arithmetic.
+        dtype: Type of its weights and, but for ``"bf16"``, of its arithmetic.
         device: PyTorch's name of the device.
+        precision: ``"fp32"``, ``"fp64"`` or ``"bf16"``: convolutions and matrix products in
+            bfloat16, what needs more in float32.
+        predictors: What :func:`~ftkit.backends.pytorch.prediction.predictor` made, by depth.
     """
 
     model: nn.Module
     architecture: Architecture
     dtype: torch.dtype
     device: str
+    precision: str
+    predictors: dict[int, Callable[[NDArray[Any]], torch.Tensor]] = field(default_factory=dict)
 
-    def preprocess(self, images: NDArray[np.uint8]) -> torch.Tensor:
+    def preprocess(self, inputs: NDArray[Any] | torch.Tensor) -> torch.Tensor:
         """Pictures as the network takes them: see :class:`ftkit.architecture.Scaling`.
 
         Args:
-            images: uint8, shape ``(n, height, width, 3)``, RGB.
+            inputs: uint8, shape ``(n, height, width, 3)``, RGB. Or activations, of any other
+                type: they are taken as they are. NumPy's, or on the device already.
 
         Returns:
-            Shape ``(n, 3, height, width)``, in the network's type, on its device.
+            Shape ``(n, 3, height, width)`` in the network's type, on its device; of activations
+            ``(n, channels, height, width)`` or ``(n, units)``.
         """
+        given = inputs if isinstance(inputs, torch.Tensor) else torch.from_numpy(inputs)
+        if given.dtype != torch.uint8:
+            values = given.to(self.device, self.dtype)
+            return values.permute(0, 3, 1, 2) if values.dim() == 4 else values
         scaling = self.architecture.scaling
         std = np.asarray(scaling.std)
         scale = self._constant(1 / (255 * std))
         shift = self._constant(np.asarray(scaling.mean) / std)
-        pixels = torch.from_numpy(images).to(self.device).to(self.dtype)
+        pixels = given.to(self.device).to(self.dtype)
         pixels = pixels.flip(-1) if scaling.bgr else pixels
         return (pixels * scale - shift).permute(0, 3, 1, 2)
 
-    @torch.no_grad()
-    def forward(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """From pictures, uint8, to logits in inference mode; each layer's mode is put back."""
+    def arithmetic(self) -> torch.autocast:
+        """A context in which the network computes in its precision."""
+        on = self.precision == "bf16"
+        return torch.autocast(self.device, torch.bfloat16, enabled=on)
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """A context of inference mode without gradients; each layer's mode is put back."""
         training = [module for module in self.model.modules() if module.training]
         self.model.eval()
         try:
-            return self.model(self.preprocess(images))
+            with torch.no_grad(), self.arithmetic():
+                yield
         finally:
             for module in training:
                 module.training = True
@@ -80,14 +98,17 @@ def build(
     Args:
         architecture: What to build.
         tensors: Every tensor, in torchvision's names and layout.
-        precision: ``"fp32"`` or ``"fp64"``.
+        precision: ``"fp32"``, ``"fp64"``, ``"bf16"``, or ``"auto"``: bfloat16 where the device
+            computes in it, else float32.
         device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
         differences: Framework differences that are switched on. The layers of both frameworks
             follow torchvision when matched, so that none changes anything here.
     """
-    chosen, dtype = pick_device(device), DTYPES[precision]
+    chosen = pick_device(device)
+    precision = pick_precision(precision, chosen)
+    dtype = DTYPES[precision]
     model = make_model(architecture, dtype, differences).to_empty(device=chosen)
-    network = Network(model, architecture, dtype, chosen)
+    network = Network(model, architecture, dtype, chosen, precision)
     load(network, tensors)
     return network
 

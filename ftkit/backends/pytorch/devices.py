@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torchvision
 
+from ftkit.environments import bfloat16_cpu
 from ftkit.errors import FtkitError
 
 MEBIBYTE = 2**20
@@ -38,6 +39,24 @@ def pick_device(device: str) -> str:
     torch.backends.cudnn.allow_tf32 = False
     torch.cuda.reset_peak_memory_stats()
     return "cuda"
+
+
+def pick_precision(precision: str, device: str) -> str:
+    """What ``"auto"`` means on a device: ``"bf16"`` where it computes in it, else ``"fp32"``.
+
+    Args:
+        precision: The recipe's.
+        device: PyTorch's name of the device.
+    """
+    if precision != "auto":
+        return precision
+    capable = bfloat16_cpu() if device == "cpu" else torch.cuda.is_bf16_supported(False)
+    return "bf16" if capable else "fp32"
+
+
+def free_device_memory(device: str) -> int:
+    """Bytes that are free on a GPU; 0 on a CPU, where everything is on the device already."""
+    return 0 if device == "cpu" else int(torch.cuda.mem_get_info()[0])
 
 
 def device_memory_mb(device: str) -> float | None:

@@ -34,13 +34,15 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
 
     def keep(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
         values = output.permute(0, 2, 3, 1) if output.dim() == 4 else output
-        found.append(np.array(values.cpu()))  # a copy: what follows may compute in place
+        # A copy: what follows may compute in place.
+        found.append(np.array(values.to("cpu", network.dtype, copy=True)))
 
     module = network.model.get_submodule(network.architecture.block_ends[block])
     hook = module.register_forward_hook(keep)
     try:
-        for batch in evaluation_batches(images):
-            network.forward(batch)
+        with network.inference():
+            for batch in evaluation_batches(images):
+                network.model(network.preprocess(batch))
     finally:
         hook.remove()
     return np.concatenate(found)

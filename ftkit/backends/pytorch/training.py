@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import optim
 
+from ftkit.backends.caching import Cache
 from ftkit.backends.pytorch.backbones import Network, fingerprints
 from ftkit.backends.pytorch.devices import device_memory_mb, versions
+from ftkit.backends.pytorch.feeding import hold
 from ftkit.backends.pytorch.freezing import apply_freeze, batch_norm_modes
 from ftkit.backends.pytorch.optimizers import make_optimizer, optimizer_groups, set_rate
+from ftkit.backends.pytorch.parts import front, tail
 from ftkit.backends.pytorch.prediction import evaluate
 from ftkit.backends.recording import Recorder
 from ftkit.data.batches import Batch, epoch_batches
@@ -24,28 +28,36 @@ from ftkit.recipe import Phase, Recipe
 
 
 def make_step(
-    network: Network, optimizer: optim.Optimizer, recipe: Recipe
-) -> Callable[[Batch], tuple[float, int]]:
+    network: Network, optimizer: optim.Optimizer, recipe: Recipe, depth: int = 0
+) -> Callable[[Batch, float], tuple[float, int]]:
     """One training step: forward, loss, backward, update.
 
+    Args:
+        network: The network.
+        optimizer: What :func:`make_optimizer` made.
+        recipe: The loss.
+        depth: Blocks that a batch's inputs have been through.
+
     Returns:
-        A function from a batch to its mean loss and how many of it were classified rightly, both
-        before the update.
+        A function from a batch and a learning rate to the batch's mean loss and how many of it
+        were classified rightly, both before the update.
     """
-    model = network.model
+    model, part = network.model, tail(network, depth)
     layers = network.architecture.drops
     drops: list[Any] = [model.get_submodule(layer.name) for layer in layers]
     widths = [layer.units for layer in layers]
 
-    def step(batch: Batch) -> tuple[float, int]:
-        images = network.preprocess(batch.images)
+    def step(batch: Batch, lr: float) -> tuple[float, int]:
+        set_rate(optimizer, lr)
+        inputs = network.preprocess(batch.inputs)
         labels = torch.from_numpy(batch.labels).to(network.device)
         if drops and "dropout" not in recipe.differences:
-            keep = torch.from_numpy(batch.keep).to(images)
+            keep = torch.from_numpy(batch.keep).to(inputs)
             for drop, columns in zip(drops, keep.split(widths, dim=1)):
                 drop.keep = columns if drop.training else None
         optimizer.zero_grad()
-        logits = model(images)
+        with network.arithmetic():
+            logits = part(inputs).to(network.dtype)
         loss = torch.nn.functional.cross_entropy(
             logits, labels, label_smoothing=recipe.label_smoothing
         )
@@ -63,6 +75,7 @@ def train(
     recipe: Recipe,
     phases: tuple[Phase, ...],
     should_stop: Callable[[], bool],
+    cache: Cache,
 ) -> Iterator[Event]:
     """Trains a network phase by phase and tells what happens.
 
@@ -72,6 +85,7 @@ def train(
         recipe: Batches, optimiser, loss.
         phases: What to train, in order.
         should_stop: Asked before each step; True ends the run there.
+        cache: Keeps what the frozen blocks compute.
 
     Yields:
         The run's events, the last one a ``RunEnd``.
@@ -90,24 +104,30 @@ def train(
             optimizer = make_optimizer(network, states, recipe, phase)
             set_rate(optimizer, phase.lr)
             groups = optimizer_groups(optimizer)
-            step = make_step(network, optimizer, recipe)
             yield recorder.start_phase(phase, states)
+            make_front = partial(front, network)
+            train_on, judge_by = yield from cache.inputs(
+                recorder, states, before, make_front, should_stop
+            )
+            train_on = hold(network, train_on, recipe.augment != "none")
+            judge_by = hold(network, judge_by, False)
+            step = make_step(network, optimizer, recipe, train_on.depth)
             for rates in recorder.rates(phase):
                 apply_freeze(network, states)
-                batches = epoch_batches(dataset.train, recipe, recorder.epoch, drop_rates)
+                batches = epoch_batches(train_on, recipe, recorder.epoch, drop_rates)
                 for batch, lr in zip(batches, rates):
                     if should_stop():
                         break
                     recorder.start_step()
-                    set_rate(optimizer, float(lr))
-                    loss, correct = step(batch)
+                    loss, correct = step(batch, float(lr))
                     yield recorder.step(batch, loss, correct, float(lr))
                 if should_stop():
                     break
-                val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
+                val_loss, val_accuracy, probabilities = evaluate(network, judge_by)
                 yield recorder.end_epoch(val_loss, val_accuracy)
             yield recorder.end_phase(states, before, fingerprints(network), groups, modes)
             if should_stop():
                 break
         memory = device_memory_mb(network.device)
-        yield recorder.end_run(should_stop(), probabilities, network.device, memory, versions())
+        device, precision = network.device, network.precision
+        yield recorder.end_run(should_stop(), probabilities, device, precision, memory, versions())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 
 from ftkit.architecture import Architecture
 from ftkit.backbones.catalogue import keras_scaling
-from ftkit.backends.tensorflow.devices import pick_device
+from ftkit.backends.tensorflow.devices import pick_device, pick_precision
 from ftkit.backends.tensorflow.families import make_model
 from ftkit.errors import FtkitError
 from ftkit.freezing import fingerprint
 
-DTYPES = {"fp32": "float32", "fp64": "float64"}
+DTYPES = {"fp32": "float32", "fp64": "float64", "bf16": "float32"}
+_POLICIES = {"fp32": "float32", "fp64": "float64", "bf16": "mixed_bfloat16"}
 
 
 @dataclass
@@ -29,8 +29,11 @@ class Network:
     Attributes:
         model: A Keras model that takes pictures ``(n, height, width, 3)`` and gives logits.
         architecture: Its layers, as records.
-        dtype: Type of its weights and of its arithmetic.
+        dtype: Type of its weights and, but for ``"bf16"``, of its arithmetic.
         device: ``"cpu"`` or ``"gpu"``.
+        precision: ``"fp32"``, ``"fp64"`` or ``"bf16"``: convolutions and matrix products in
+            bfloat16, what needs more in float32.
+        predictors: What :func:`~ftkit.backends.tensorflow.prediction.predictor` made, by depth.
         keras_scaling: Whether pictures are scaled as ``keras.applications`` does.
     """
 
@@ -38,41 +41,37 @@ class Network:
     architecture: Architecture
     dtype: str
     device: str
+    precision: str
+    predictors: dict[int, Callable[[NDArray[Any]], tf.Tensor]] = field(default_factory=dict)
     keras_scaling: bool = False
 
-    def preprocess(self, images: NDArray[np.uint8] | tf.Tensor) -> tf.Tensor:
+    def preprocess(self, inputs: NDArray[Any] | tf.Tensor) -> tf.Tensor:
         """Pictures as the network takes them: see :class:`ftkit.architecture.Scaling`.
 
         Args:
-            images: uint8, shape ``(n, height, width, 3)``, RGB.
+            inputs: uint8, shape ``(n, height, width, 3)``, RGB. Or activations, of any other
+                type: they are taken as they are.
 
         Returns:
-            Shape ``(n, height, width, 3)``, in the network's type.
+            Shape ``(n, height, width, 3)`` in the network's type; of activations their own.
         """
+        if inputs.dtype != tf.uint8:
+            return tf.cast(inputs, self.dtype)
         scaling = self.architecture.scaling
         if self.keras_scaling:
             scaling = keras_scaling(self.architecture.name)
         std = np.asarray(scaling.std)
         scale = self._constant(1 / (255 * std))
         shift = self._constant(np.asarray(scaling.mean) / std)
-        pixels = tf.cast(images, self.dtype)
+        pixels = tf.cast(inputs, self.dtype)
         pixels = pixels[..., ::-1] if scaling.bgr else pixels
         return pixels * scale - shift
 
-    def forward(self, images: NDArray[np.uint8]) -> tf.Tensor:
-        """From pictures, uint8, to logits in inference mode."""
-        with tf.device(self.device):
-            return self._traced(images)
-
-    @cached_property
-    def _traced(self) -> Callable[[NDArray[np.uint8]], tf.Tensor]:
-        """The forward pass, traced once for all sizes."""
-
-        @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
-        def traced(images: tf.Tensor) -> tf.Tensor:
-            return self.model(self.preprocess(images), training=False)
-
-        return traced
+    def takes(self, part: keras.Model) -> tf.TensorSpec:
+        """What is handed to a part of the network: bytes where it takes pictures."""
+        shape = part.inputs[0].shape
+        whole = part.inputs[0] is self.model.inputs[0]
+        return tf.TensorSpec(shape, tf.uint8 if whole else self.dtype)
 
     def _constant(self, values: NDArray[np.float64]) -> tf.Tensor:
         return tf.constant(values, self.dtype)
@@ -90,15 +89,19 @@ def build(
     Args:
         architecture: What to build.
         tensors: Every tensor, in torchvision's names and layout.
-        precision: ``"fp32"`` or ``"fp64"``.
+        precision: ``"fp32"``, ``"fp64"``, ``"bf16"``, or ``"auto"``: bfloat16 where the device
+            computes in it, else float32.
         device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
         differences: Framework differences that are switched on.
     """
-    chosen, dtype = pick_device(device), DTYPES[precision]
+    chosen = pick_device(device)
+    precision = pick_precision(precision, chosen)
     keras.config.set_image_data_format("channels_last")  # whatever the user's Keras says
     with tf.device(chosen):
-        model = make_model(architecture, dtype, differences)
-    network = Network(model, architecture, dtype, chosen, "input-scaling" in differences)
+        model = make_model(architecture, _POLICIES[precision], differences)
+    native = "input-scaling" in differences
+    dtype = DTYPES[precision]
+    network = Network(model, architecture, dtype, chosen, precision, keras_scaling=native)
     load(network, tensors)
     return network
 

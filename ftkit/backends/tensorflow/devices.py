@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ftkit.environments import bfloat16_cpu
 from ftkit.errors import FtkitError
 
 MEBIBYTE = 2**20
@@ -40,6 +43,38 @@ def pick_device(device: str) -> str:
         return "cpu"
     tf.config.experimental.reset_memory_stats("GPU:0")
     return "gpu"
+
+
+def pick_precision(precision: str, device: str) -> str:
+    """What ``"auto"`` means on a device: ``"bf16"`` where it computes in it, else ``"fp32"``.
+
+    Args:
+        precision: The recipe's.
+        device: ``"cpu"`` or ``"gpu"``.
+    """
+    if precision != "auto":
+        return precision
+    if device == "cpu":
+        return "bf16" if bfloat16_cpu() else "fp32"
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    # Ampere, 8.0, is the first that has it: https://docs.nvidia.com/cuda/ampere-tuning-guide
+    capable = all(item.get("compute_capability", (0, 0)) >= (8, 0) for item in details)
+    return "bf16" if capable else "fp32"
+
+
+def free_device_memory(device: str) -> int:
+    """Bytes that are free on a GPU; 0 on a CPU, where everything is on the device already.
+
+    TensorFlow tells what it holds, not what there is: the device's own tool does.
+    """
+    if device == "cpu":
+        return 0
+    asked = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id=0"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        return int(told) * MEBIBYTE
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return 0
 
 
 def device_memory_mb(device: str) -> float | None:

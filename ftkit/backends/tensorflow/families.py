@@ -27,10 +27,10 @@ def make_model(
 
     Args:
         architecture: What to build.
-        dtype: Type of its weights and of its arithmetic.
+        dtype: Type of its weights and of its arithmetic, or a Keras policy for both.
         differences: Framework differences that are switched on.
     """
-    inputs = keras.Input((None, None, 3), dtype=dtype)
+    inputs = keras.Input((None, None, 3), dtype=keras.DTypePolicy(dtype).variable_dtype)
     writer = _Writer(architecture, dtype, differences)
     values = {PICTURE: inputs}
     ends = {item.block: number for number, item in enumerate(architecture.operations)}

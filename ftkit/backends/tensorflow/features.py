@@ -35,7 +35,7 @@ def features(network: Network, images: NDArray[np.uint8], block: str) -> NDArray
     part = keras.Model(model.inputs, model.get_layer(block).output)
     with tf.device(network.device):
         found = [
-            part(network.preprocess(batch), training=False).numpy()
+            tf.cast(part(network.preprocess(batch), training=False), network.dtype).numpy()
             for batch in evaluation_batches(images)
         ]
     return np.concatenate(found)

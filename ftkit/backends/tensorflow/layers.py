@@ -17,6 +17,9 @@ class BatchNorm(keras.layers.Layer):
     PyTorch normalises a batch with its biased variance and adds the unbiased one, n/(n-1), to
     the running variance: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
 
+    TensorFlow's fused kernel does just that in one pass over the map; it has no float64, where
+    the same is written out.
+
     Attributes:
         policy: What it does in training (see :class:`ftkit.freezing.FreezePlan`). At prediction
             it is always in inference mode.
@@ -40,30 +43,59 @@ class BatchNorm(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the four vectors, one number per channel; three where it does not scale."""
         shape = (input_shape[-1],)
+        options = {"shape": shape, "autocast": False}  # float32, also for maps in bfloat16
         self.gamma = None
         if self.scale:
-            self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
-        self.moving_mean = self.add_weight(
-            shape=shape, initializer="zeros", trainable=False, name="moving_mean"
-        )
+            self.gamma = self.add_weight(initializer="ones", name="gamma", **options)
+        self.beta = self.add_weight(initializer="zeros", name="beta", **options)
+        options["trainable"] = False
+        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **options)
         self.moving_variance = self.add_weight(
-            shape=shape, initializer="ones", trainable=False, name="moving_variance"
+            initializer="ones", name="moving_variance", **options
         )
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Normalises over all but the last axis, and moves the statistics if the policy says so."""
+        moving = bool(training) and self.policy != "inference"
+        normalise = self._written_out if inputs.dtype == tf.float64 else self._fused
+        outputs, mean, sample = normalise(inputs, moving)
+        if moving:
+            count = tf.cast(tf.size(inputs) / tf.size(mean), sample.dtype)
+            self._move(self.moving_mean, mean)
+            self._move(
+                self.moving_variance, sample if self.unbiased else sample * (count - 1) / count
+            )
+        return outputs
+
+    def _fused(self, inputs: tf.Tensor, moving: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The output, and the mean and unbiased variance of the batch."""
         mean, variance = self.moving_mean.value, self.moving_variance.value
-        if training and self.policy != "inference":
+        found = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.ones_like(mean) if self.gamma is None else self.gamma.value,
+            offset=self.beta.value,
+            mean=[] if moving else mean,
+            variance=[] if moving else variance,
+            epsilon=self.epsilon,
+            is_training=moving,
+        )
+        return found.y, found.batch_mean, found.batch_variance
+
+    def _written_out(
+        self, inputs: tf.Tensor, moving: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The same in float64."""
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        sample = variance
+        if moving:
             mean, variance = tf.nn.moments(inputs, [0, 1, 2])
             count = tf.cast(tf.size(inputs) / tf.size(mean), variance.dtype)
-            sample = variance * count / (count - 1) if self.unbiased else variance
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_variance, sample)
+            sample = variance * count / (count - 1)
         gamma = None if self.gamma is None else self.gamma.value
-        return tf.nn.batch_normalization(
+        outputs = tf.nn.batch_normalization(
             inputs, mean, variance, self.beta.value, gamma, self.epsilon
         )
+        return outputs, mean, sample
 
     def _move(self, running: keras.Variable, value: tf.Tensor) -> None:
         running.assign((1 - self.momentum) * running.value + self.momentum * value)

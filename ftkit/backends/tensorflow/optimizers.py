@@ -217,7 +217,7 @@ def make_optimizer(
     return optimizer
 
 
-def set_rate(optimizer: keras.optimizers.Optimizer, lr: float) -> None:
+def set_rate(optimizer: keras.optimizers.Optimizer, lr: float | tf.Tensor) -> None:
     """Sets the learning rate of the next step, each block's by its factor."""
     optimizer.learning_rate.assign(lr)
 

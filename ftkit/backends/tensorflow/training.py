@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ftkit.backends.caching import Cache
 from ftkit.backends.recording import Recorder
 from ftkit.backends.tensorflow.backbones import Network, fingerprints
 from ftkit.backends.tensorflow.devices import device_memory_mb, versions
+from ftkit.backends.tensorflow.feeding import hold
 from ftkit.backends.tensorflow.freezing import apply_freeze, batch_norm_modes
 from ftkit.backends.tensorflow.optimizers import make_optimizer, optimizer_groups, set_rate
+from ftkit.backends.tensorflow.parts import front, tail
 from ftkit.backends.tensorflow.prediction import evaluate
 from ftkit.data.batches import Batch, epoch_batches
 from ftkit.data.dataset import Dataset
@@ -22,15 +26,21 @@ from ftkit.recipe import Phase, Recipe
 
 
 def make_step(
-    network: Network, optimizer: keras.optimizers.Optimizer, recipe: Recipe
-) -> Callable[[Batch], tuple[float, int]]:
+    network: Network, optimizer: keras.optimizers.Optimizer, recipe: Recipe, depth: int = 0
+) -> Callable[[Batch, float], tuple[float, int]]:
     """One training step: forward, loss, backward, update.
 
+    Args:
+        network: The network.
+        optimizer: What :func:`make_optimizer` made.
+        recipe: The loss.
+        depth: Blocks that a batch's inputs have been through.
+
     Returns:
-        A function from a batch to its mean loss and how many of it were classified rightly, both
-        before the update.
+        A function from a batch and a learning rate to the batch's mean loss and how many of it
+        were classified rightly, both before the update.
     """
-    model = network.model
+    model, part = network.model, tail(network, depth)
     layers = network.architecture.drops
     drops = [model.get_layer(layer.name) for layer in layers]
     widths = [layer.units for layer in layers]
@@ -38,28 +48,30 @@ def make_step(
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec((None, None, None, 3), tf.uint8),
+            network.takes(part),
             tf.TensorSpec((None,), tf.int64),
             tf.TensorSpec((None, None), tf.float64),
+            tf.TensorSpec((), tf.float64),
         ]
     )
     def traced(
-        images: tf.Tensor, labels: tf.Tensor, keep: tf.Tensor
+        inputs: tf.Tensor, labels: tf.Tensor, keep: tf.Tensor, lr: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        set_rate(optimizer, lr)
         if drops and "dropout" not in recipe.differences:
             for drop, columns in zip(drops, tf.split(keep, widths, axis=1)):
                 drop.keep = columns if drop.active else None
         with tf.GradientTape() as tape:
-            logits = model(network.preprocess(images), training=True)
+            logits = tf.cast(part(network.preprocess(inputs), training=True), network.dtype)
             loss = cross_entropy(labels, logits, recipe)
         gradients = tape.gradient(loss, variables)
         optimizer.apply(gradients, variables)
         correct = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.int64))
         return loss, correct
 
-    def step(batch: Batch) -> tuple[float, int]:
+    def step(batch: Batch, lr: float) -> tuple[float, int]:
         with tf.device(network.device):
-            loss, correct = traced(batch.images, batch.labels, batch.keep)
+            loss, correct = traced(batch.inputs, batch.labels, batch.keep, lr)
         return float(loss), int(correct)
 
     return step
@@ -93,6 +105,7 @@ def train(
     recipe: Recipe,
     phases: tuple[Phase, ...],
     should_stop: Callable[[], bool],
+    cache: Cache,
 ) -> Iterator[Event]:
     """Trains a network phase by phase and tells what happens.
 
@@ -102,6 +115,7 @@ def train(
         recipe: Batches, optimiser, loss.
         phases: What to train, in order.
         should_stop: Asked before each step; True ends the run there.
+        cache: Keeps what the frozen blocks compute.
 
     Yields:
         The run's events, the last one a ``RunEnd``.
@@ -119,23 +133,29 @@ def train(
             optimizer = make_optimizer(network, states, recipe, phase)
             set_rate(optimizer, phase.lr)
             groups = optimizer_groups(optimizer)
-            step = make_step(network, optimizer, recipe)
             yield recorder.start_phase(phase, states)
+            make_front = partial(front, network)
+            train_on, judge_by = yield from cache.inputs(
+                recorder, states, before, make_front, should_stop
+            )
+            train_on = hold(network, train_on, recipe.augment != "none")
+            judge_by = hold(network, judge_by, False)
+            step = make_step(network, optimizer, recipe, train_on.depth)
             for rates in recorder.rates(phase):
-                batches = epoch_batches(dataset.train, recipe, recorder.epoch, drop_rates, buffered)
+                batches = epoch_batches(train_on, recipe, recorder.epoch, drop_rates, buffered)
                 for batch, lr in zip(batches, rates):
                     if should_stop():
                         break
                     recorder.start_step()
-                    set_rate(optimizer, float(lr))
-                    loss, correct = step(batch)
+                    loss, correct = step(batch, float(lr))
                     yield recorder.step(batch, loss, correct, float(lr))
                 if should_stop():
                     break
-                val_loss, val_accuracy, probabilities = evaluate(network, dataset.val)
+                val_loss, val_accuracy, probabilities = evaluate(network, judge_by)
                 yield recorder.end_epoch(val_loss, val_accuracy)
             yield recorder.end_phase(states, before, fingerprints(network), groups, modes)
             if should_stop():
                 break
         memory = device_memory_mb(network.device)
-        yield recorder.end_run(should_stop(), probabilities, network.device, memory, versions())
+        device, precision = network.device, network.precision
+        yield recorder.end_run(should_stop(), probabilities, device, precision, memory, versions())

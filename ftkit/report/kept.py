@@ -1,0 +1,86 @@
+"""What was computed once, and what was not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from ftkit.history import STOPPED, Kept, Run
+from ftkit.report import formats
+from ftkit.report.table import PLAIN, plain_lines
+
+_COLUMNS = (
+    "strategy",
+    "framework",
+    "phase",
+    "frozen output of",
+    "views",
+    "size",
+    "kept in",
+    "cost",
+)
+
+
+def kept_rows(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """What each phase found computed once: the cells of a table, in the order of its columns."""
+    return [
+        (
+            run.strategy,
+            formats.framework(run.backend),
+            str(item.phase + 1),
+            item.boundary,
+            str(item.views) + ("" if item.exact else ", fixed"),
+            formats.size(item.bytes),
+            item.place,
+            "was there" if item.reused else f"{item.seconds:,.1f} s",
+        )
+        for run in runs
+        for item in run.kept
+        if item.boundary
+    ]
+
+
+def kept_columns() -> tuple[str, ...]:
+    """The titles of the table's columns."""
+    return _COLUMNS
+
+
+def reasons(runs: Sequence[Run]) -> list[str]:
+    """Why phases that freeze something computed it again in every epoch, in sentences."""
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        for item in run.kept:
+            if item.reason not in ("", STOPPED) and _frozen(run, item):
+                found.setdefault(item.reason, []).append(run.strategy)
+    return [
+        f"Computed again in every epoch in {formats.listed(list(dict.fromkeys(names)))}: {reason}."
+        for reason, names in found.items()
+    ]
+
+
+def kept_lines(runs: Sequence[Run], width: int) -> list[str]:
+    """The table as plain text; no line where nothing was kept."""
+    rows = kept_rows(runs)
+    if not rows:
+        return []
+    table = Table(
+        box=PLAIN,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        title="What is frozen was computed once",
+        title_justify="left",
+        title_style="none",
+    )
+    for title in _COLUMNS:
+        right = title in ("phase", "views", "size", "cost")
+        table.add_column(title, justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return plain_lines(table, width)
+
+
+def _frozen(run: Run, item: Kept) -> bool:
+    return run.phases[item.phase].freeze_depth > 0 if item.phase < len(run.phases) else False
