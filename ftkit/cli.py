@@ -317,7 +317,9 @@ def _add_running_options(parser: argparse.ArgumentParser) -> None:
 
 def _bytes(text: str) -> int:
     """A size such as ``500M`` or ``2G``, in units of 1024."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    found = re.fullmatch(
+        r"(\d{1,12}(?:\.\d{1,3})?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE
+    )
     if not found:
         raise argparse.ArgumentTypeError(f"expected a size such as 500M, 2G or 0; got {text!r}")
     return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))

@@ -147,7 +147,7 @@ class Cache:
             return train, val
         parts = (Part(train, views, recorder), Part(val, PLAIN, recorder))
         keys = [part.keys(tensors) for part in parts]
-        wanted = {found[at] for found in keys for at in (depth, *ahead)}
+        wanted = {found[at] for found in keys for at in (depth, *ahead, self._start(found, depth))}
         reused = all(found[depth] in self._shelves for found in keys)
         done, total = 0, sum(part.rows for part in parts)
         started = time.perf_counter()
@@ -229,7 +229,7 @@ class Cache:
         if keys[depth] in self._shelves:
             yield part.rows
             return
-        start = max((at for at in range(depth) if keys[at] in self._shelves), default=0)
+        start = self._start(keys, depth)
         ends = (*sorted(at for at in ahead if at > start), depth)
         front = make_front(start, ends)
         made: dict[int, Shelf] = {}
@@ -237,7 +237,7 @@ class Cache:
         for rows, inputs in part.batches(source):
             found = dict(zip(ends, front(inputs)))
             if not rows.start:
-                made = self._shelves_for(part, found, depth, {*wanted, keys[start]})
+                made = self._shelves_for(part, found, depth, wanted)
             for at, shelf in made.items():
                 shelf[rows] = found[at]
             yield rows.stop - rows.start
@@ -259,16 +259,31 @@ class Cache:
         for at in sorted(values, key=lambda at: at != depth):
             shape, dtype = (part.rows, *values[at].shape[1:]), values[at].dtype
             size = part.rows * values[at][0].nbytes
-            for key in [key for key in self._shelves if key not in wanted]:
-                if self._held(made) + size > self.memory:
-                    del self._shelves[key]
+            fits = self._make_room(size, made, wanted)
             try:
-                fits = self._held(made) + size <= self.memory
                 made[at] = MemoryShelf(shape, dtype) if fits else DiskShelf(shape, dtype)
             except NoRoom:
                 if at == depth:
                     raise
         return made
+
+    def _make_room(self, size: int, made: Mapping[int, Shelf], wanted: set[str]) -> bool:
+        """Whether there is room in memory, once what is not wanted has gone.
+
+        What cannot help stays; but what goes to disk takes the place of what was there.
+        """
+        spare = [key for key in self._shelves if key not in wanted]
+        in_memory = [key for key in spare if self._shelves[key].place == "memory"]
+        free = self.memory - self._held(made)
+        fits = size <= free + sum(self._shelves[key].nbytes for key in in_memory)
+        for key in in_memory if fits else [key for key in spare if key not in in_memory]:
+            if not fits or self._held(made) + size > self.memory:
+                del self._shelves[key]
+        return fits
+
+    def _start(self, keys: Sequence[str], depth: int) -> int:
+        """The deepest boundary in front of a depth at which something is kept; 0 for none."""
+        return max((at for at in range(depth) if keys[at] in self._shelves), default=0)
 
     def _use(self, key: str) -> Shelf:
         """What is kept under a key, which counts as used now."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -28,29 +30,49 @@ from ftkit.history import Epoch, PhaseEnd, PhaseStart, RunEnd, Step
 from ftkit.recipe import Phase, Recipe
 
 MEBIBYTE = 2**20
-SAMPLE_SECONDS = 0.02
+SAMPLE_SECONDS = 0.1
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class PeakMemory:
-    """The largest resident memory of this process while it is watched, in MiB."""
+    """The largest resident memory of this process while it is watched.
+
+    Linux keeps that mark itself, and starts anew when it is told to (``/proc/self/clear_refs``,
+    proc(5)). Elsewhere a thread looks now and then: each time it takes a core from a thread that
+    computes: on two cores, 50 looks a second made the steps of ResNet-18 2% longer.
+    """
 
     def __init__(self) -> None:
-        self.mebibytes = 0.0
+        self._most = 0.0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        try:
+            _CLEAR.write_text("5")
+        except OSError:
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+
+    @property
+    def mebibytes(self) -> float:
+        """The largest so far, in MiB."""
+        if self._thread is None:
+            marked = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+            return int(marked[1]) / 1024 if marked else 0.0
+        self._look()
+        return self._most
+
+    def _look(self) -> None:
+        self._most = max(self._most, psutil.Process().memory_info().rss / MEBIBYTE)
 
     def _watch(self) -> None:
-        process = psutil.Process()
-        while True:
-            self.mebibytes = max(self.mebibytes, process.memory_info().rss / MEBIBYTE)
-            if self._stop.wait(SAMPLE_SECONDS):
-                return
+        while not self._stop.wait(SAMPLE_SECONDS):
+            self._look()
 
     def stop(self) -> None:
         """Ends the watch."""
         self._stop.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
 
 class Recorder:

@@ -66,7 +66,7 @@ class Outbox:
         self._sent = 0.0
 
     def send(self, message: dict[str, Any]) -> None:
-        """Sends a message, or keeps that of a step for up to :data:`BUNCH_SECONDS`."""
+        """Sends a message; that of a step waits for the next, if the last went just before it."""
         self._waiting.append(json.dumps(message))
         now = time.monotonic()
         if message["kind"] != Step.kind or now - self._sent > BUNCH_SECONDS:

@@ -477,6 +477,20 @@ def test_room_is_made_for_all_that_is_computed_at_once():
     assert (shallower.place, shallower.reused) == ("memory", True)
 
 
+def test_what_a_deeper_pass_starts_from_stays_for_both_parts():
+    cache = Cache(memory=ONE_SET)
+    one(cache, 2)
+    assert one(cache, 4).passes == [(2, (4,), TRAIN), (2, (4,), VAL)]
+
+
+def test_what_would_not_fit_in_memory_anyway_drives_nothing_out_of_it():
+    weights = tensors_of(**{"conv1.weight": "another"})
+    cache = Cache(memory=2 * ONE_SET)
+    one(cache, tensors=weights)
+    assert one(cache, data=dataset(200, 4)).kept.place == "disk"
+    assert one(cache, tensors=weights).rows == 0
+
+
 def test_what_a_phase_needs_makes_no_room_for_what_is_only_for_later(full_disk):
     cache = Cache(memory=ONE_SET)
     cache.depths = (1, 5)
