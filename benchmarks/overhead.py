@@ -64,10 +64,11 @@ def taking_in(lines: list[str]) -> float:
     with progress(Terminal()) as show:
         started = time.perf_counter()
         for line in lines:
-            event = event_from_dict(json.loads(line))
-            run.add(event)
-            if isinstance(event, PhaseStart) or run.steps:
-                show(run, event)
+            for message in json.loads(line):
+                event = event_from_dict(message)
+                run.add(event)
+                if isinstance(event, PhaseStart) or run.steps:
+                    show(run, event)
         return (time.perf_counter() - started) / STEPS
 
 

@@ -87,9 +87,10 @@ class Worker:
         try:
             for line in self.process.stdout:
                 with suppress(ValueError):  # cut off by the process's death
-                    message = json.loads(line)
-                    if isinstance(message, dict):
-                        self._lines.put(message)
+                    found = json.loads(line)
+                    for message in found if isinstance(found, list) else [found]:
+                        if isinstance(message, dict):
+                            self._lines.put(message)
         finally:
             self._lines.put(None)
 

@@ -1,8 +1,8 @@
 """The program that runs inside a framework's own process: takes jobs, tells events.
 
-Jobs arrive on standard input and events leave on standard output, one JSON object a line. What
-the framework prints goes to standard error. When the input ends, the process ends: a worker never
-outlives the program that started it.
+Jobs arrive on standard input, one JSON object a line; events leave on standard output, each line an
+array of some of them. What the framework prints goes to standard error. When the input ends, the
+process ends: a worker never outlives the program that started it.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ class Outbox:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._waiting: list[str] = []
+        self._waiting: list[dict[str, Any]] = []
         self._sent = 0.0
 
     def send(self, message: dict[str, Any]) -> None:
         """Sends a message; that of a step waits for the next, if the last went just before it."""
-        self._waiting.append(json.dumps(message))
+        self._waiting.append(message)
         now = time.monotonic()
         if message["kind"] != Step.kind or now - self._sent > BUNCH_SECONDS:
-            self._stream.write("\n".join([*self._waiting, ""]))
+            self._stream.write(json.dumps(self._waiting) + "\n")
             self._stream.flush()
             self._waiting.clear()
             self._sent = now

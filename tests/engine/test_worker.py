@@ -57,7 +57,8 @@ class Reader(io.StringIO):
 
     @property
     def arrived(self):
-        return [event_from_dict(json.loads(line)) for line in "".join(self.pieces).splitlines()]
+        lines = "".join(self.pieces).splitlines()
+        return [event_from_dict(message) for line in lines for message in json.loads(line)]
 
 
 @pytest.fixture
