@@ -92,7 +92,7 @@ def test_steps_that_follow_fast_arrive_in_bunches_and_in_order(tell, reader):
     for number in range(100):
         tell(step(number), BUNCH_SECONDS / 9.5)
     assert [event.step for event in reader.arrived] == list(range(91))
-    assert [piece.count("\n") for piece in reader.pieces] == [1, *[10] * 9]
+    assert [len(json.loads(piece)) for piece in reader.pieces] == [1, *[10] * 9]
 
 
 def test_a_step_that_comes_after_a_pause_arrives_at_once(tell, reader):
