@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import fields
 from html import escape
 from pathlib import Path
 from textwrap import fill
@@ -39,7 +38,21 @@ if TYPE_CHECKING:
 _WIDTH = 100
 
 
-class Results(Comparison):
+class _Shown:
+    """What a notebook and a prompt show of results: their table."""
+
+    def table(self) -> str:
+        """The results as text."""
+        raise NotImplementedError  # each kind has its own
+
+    def __repr__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.table())}</pre>"
+
+
+class Results(_Shown, Comparison):
     """What a comparison found, with ways to look at it."""
 
     def table(self) -> str:
@@ -85,12 +98,6 @@ class Results(Comparison):
         write_text(path / "report.html", page(self))
         return path
 
-    def __repr__(self) -> str:
-        return self.table()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.table())}</pre>"
-
 
 def compare(
     recipe: Recipe | None = None,
@@ -113,10 +120,10 @@ def compare(
         FtkitError: If the recipe or a backend cannot be used.
     """
     found = run_comparison(recipe or Recipe(), backends, on_event, cache, cache_memory)
-    return Results(**{item.name: getattr(found, item.name) for item in fields(found)})
+    return Results(**vars(found))
 
 
-class SweepResults(Sweep):
+class SweepResults(_Shown, Sweep):
     """What a sweep over freeze depths found, with ways to look at it."""
 
     def table(self) -> str:
@@ -157,12 +164,6 @@ class SweepResults(Sweep):
         write_bytes(path / "sweep.png", lambda file: self.plot().savefig(file, format="png"))
         return path
 
-    def __repr__(self) -> str:
-        return self.table()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.table())}</pre>"
-
 
 def sweep(
     recipe: Recipe | None = None,
@@ -192,7 +193,7 @@ def sweep(
     found = run_sweep(
         recipe or Recipe(), seeds, freeze_depths, backends, on_event, cache, cache_memory
     )
-    return SweepResults(**{item.name: getattr(found, item.name) for item in fields(found)})
+    return SweepResults(**vars(found))
 
 
 def run(

@@ -77,14 +77,7 @@ def compare(options: argparse.Namespace) -> int:
         results = api.compare(
             recipe, _names(options.backends), show, options.cache, options.cache_memory
         )
-    if not results.runs:
-        raise KeyboardInterrupt
-    print(results.table(), flush=True)
-    out = results.save(options.out)
-    for skipped in results.dataset.skipped:
-        print(f"Skipped, because it could not be read: {skipped}")
-    print(f"\nWritten to {out}: report.html, curves.png, summary.json, history.json")
-    return _code(results)
+    return _finish(results, options.out, "report.html, curves.png, summary.json, history.json")
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -101,14 +94,7 @@ def sweep(options: argparse.Namespace) -> int:
             options.cache,
             options.cache_memory,
         )
-    if not results.runs:
-        raise KeyboardInterrupt
-    print(results.table(), flush=True)
-    out = results.save(options.out)
-    for skipped in results.dataset.skipped:
-        print(f"Skipped, because it could not be read: {skipped}")
-    print(f"Written to {out}: sweep.png, summary.json, history.json")
-    return _code(results)
+    return _finish(results, options.out, "sweep.png, summary.json, history.json")
 
 
 def make_weights(options: argparse.Namespace) -> int:
@@ -141,7 +127,19 @@ def fetch(options: argparse.Namespace) -> int:
     return 0
 
 
-def _code(results: api.Results | api.SweepResults) -> int:
+def _finish(results: api.Results | api.SweepResults, folder: Path, files: str) -> int:
+    """Shows and writes what was found, and gives the exit code.
+
+    Raises:
+        KeyboardInterrupt: If nothing was, because it was ended before the first run.
+    """
+    if not results.runs:
+        raise KeyboardInterrupt
+    print(results.table().rstrip("\n"), flush=True)
+    out = results.save(folder)
+    for skipped in results.dataset.skipped:
+        print(f"Skipped, because it could not be read: {skipped}")
+    print(f"\nWritten to {out}: {files}")
     if results.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_FAILED if any(run.status == "failed" for run in results.runs) else 0

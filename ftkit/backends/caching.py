@@ -276,8 +276,10 @@ class Cache:
         in_memory = [key for key in spare if self._shelves[key].place == "memory"]
         free = self.memory - self._held(made)
         fits = size <= free + sum(self._shelves[key].nbytes for key in in_memory)
-        for key in in_memory if fits else [key for key in spare if key not in in_memory]:
-            if not fits or self._held(made) + size > self.memory:
+        for key in spare:
+            if fits and self._held(made) + size <= self.memory:
+                break
+            if fits == (key in in_memory):
                 del self._shelves[key]
         return fits
 

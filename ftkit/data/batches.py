@@ -248,15 +248,13 @@ def _buffered_order(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.asarray(order, dtype=np.int64)
 
 
-def evaluation_rows(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
+def evaluation_rows(shape: tuple[int, ...]) -> Iterator[slice]:
     """What is looked at together: about a million pixels, 256 pictures of 64 × 64, 20 of 224 × 224.
 
     Args:
         shape: Pictures, or what was computed from them, rows first.
-        most: Rows at most.
     """
     size = max(1, _NUMBERS // math.prod(shape[1:]))
-    size = size if most is None else min(size, most)
     for start in range(0, shape[0], size):
         yield slice(start, min(start + size, shape[0]))
 

@@ -12,7 +12,7 @@ from ftkit.backbones.checkpoints import CHECKPOINTS, PUBLISHED
 from ftkit.downloads import cached, state
 from ftkit.recipe import SMALLEST_IMAGE
 from ftkit.report.formats import count, percent, short_count
-from ftkit.report.table import PLAIN, plain_lines
+from ftkit.report.table import plain_lines, plain_table
 
 _WIDTH = 100
 _STATES = {
@@ -26,7 +26,7 @@ _STATES = {
 
 def models_table() -> str:
     """One line per backbone: its size, its cost, and how good its published weights are."""
-    table = _table()
+    table = plain_table()
     table.add_column("backbone")
     for title in ("year", "pixels", "parameters", "mult-adds", "top-1", "top-1, Keras"):
         table.add_column(title, justify="right")
@@ -116,7 +116,7 @@ def model_card(name: str, classes: int = 2) -> str:
 
 def _blocks(made: Architecture, image_size: int) -> str:
     """The blocks in order; each row also says what is left when it and all before are frozen."""
-    table = _table()
+    table = plain_table()
     for title in ("depth", "block", "output", "parameters", "mult-adds", "left to train", ""):
         table.add_column(title, justify="left" if title in ("block", "output") else "right")
     costs = made.multiplications(image_size)
@@ -153,10 +153,6 @@ def _backbone_parameters(made: Architecture) -> int:
 
 def _numbers(values: tuple[float, ...]) -> str:
     return "[" + " ".join(f"{value:g}" for value in values) + "]"
-
-
-def _table() -> Table:
-    return Table(box=PLAIN, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _text(table: Table) -> str:

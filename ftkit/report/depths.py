@@ -11,7 +11,6 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from rich.table import Table
 from rich.text import Text
 
 from ftkit.engine.compare import COMPARED_STEPS, loss_differences
@@ -22,7 +21,7 @@ from ftkit.history import Run
 from ftkit.report import formats
 from ftkit.report.ink import LIGHT, Ink, axes_in
 from ftkit.report.plots import Picture
-from ftkit.report.table import PLAIN, note, plain_lines
+from ftkit.report.table import note, plain_lines, plain_table
 
 _WIDTH = 100
 
@@ -76,15 +75,11 @@ def parting(sweep: Sweep, depth: int) -> float | None:
     both = [sweep.at(depth, backend) for backend in backends_of(sweep)]
     if len(both) < 2:
         return None
-    gaps = [
-        float(
-            loss_differences(one, other, min(COMPARED_STEPS, len(one.steps), len(other.steps))).max(
-                initial=0.0
-            )
-        )
-        for one, other in zip(*both)
-        if one.steps and other.steps
-    ]
+    gaps = []
+    for one, other in zip(*both):
+        shared = min(COMPARED_STEPS, len(one.steps), len(other.steps))
+        if shared:
+            gaps.append(float(loss_differences(one, other, shared).max()))
     return max(gaps, default=None)
 
 
@@ -113,7 +108,7 @@ def rows(sweep: Sweep) -> list[dict[str, object]]:
 def text_table(sweep: Sweep) -> str:
     """A line per depth: accuracy and seconds of each framework, and how far their losses part."""
     names = backends_of(sweep)
-    table = Table(box=PLAIN, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table()
     for title in ("depth", "frozen until", "trainable"):
         table.add_column(title, justify="left" if title == "frozen until" else "right")
     for what in ("accuracy", "seconds"):

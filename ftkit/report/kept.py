@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from ftkit.history import STOPPED, Kept, Run
 from ftkit.report import formats
-from ftkit.report.table import PLAIN, plain_lines
+from ftkit.report.table import plain_lines, plain_table
 
 _COLUMNS = (
     "strategy",
@@ -65,15 +64,7 @@ def kept_lines(runs: Sequence[Run], width: int) -> list[str]:
     rows = kept_rows(runs)
     if not rows:
         return []
-    table = Table(
-        box=PLAIN,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        title="What is frozen was computed once",
-        title_justify="left",
-        title_style="none",
-    )
+    table = plain_table("What is frozen was computed once")
     for title in _COLUMNS:
         right = title in ("phase", "views", "size", "cost")
         table.add_column(title, justify="right" if right else "left")

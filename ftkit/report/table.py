@@ -17,7 +17,7 @@ from ftkit.history import Run
 from ftkit.report import formats
 
 # Plain characters, so that the text survives any terminal, log file and issue tracker.
-PLAIN = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+_PLAIN = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _DEFAULT_WIDTH = 100
 
 _FORMATS: dict[str, Callable[[Run], str]] = {
@@ -90,6 +90,24 @@ def text_table(comparison: Comparison, width: int | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plain_table(title: str | None = None, gap: int = 2) -> Table:
+    """An empty table in plain characters.
+
+    Args:
+        title: What stands above it.
+        gap: Spaces between columns.
+    """
+    return Table(
+        box=_PLAIN,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, gap, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="none",
+    )
+
+
 def plain_lines(table: Table, width: int) -> list[str]:
     """A table's lines as plain text, whatever the terminal or notebook around them is.
 
@@ -147,7 +165,7 @@ def _fitting(comparison: Comparison, width: int) -> Table:
 
 
 def _table(runs: Sequence[Run], layout: Sequence[str]) -> Table:
-    table = Table(box=PLAIN, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table(gap=1)
     for column in layout:
         left = column in _NAMES
         table.add_column(Text(column), justify="left" if left else "right", no_wrap=True)
