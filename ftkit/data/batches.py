@@ -139,6 +139,8 @@ def epoch_batches(
             (``Architecture.drop_rates``).
         buffered: Shuffle within a buffer of :data:`SHUFFLE_BUFFER`, as Keras does with a
             generator, instead of all pictures at once.
+
+    Where the recipe asks for fixed views they take turns, one an epoch, computed ahead or not.
     """
     count = len(source)
     shuffler = np.random.default_rng([recipe.seed, _ORDER, epoch])
@@ -146,11 +148,16 @@ def epoch_batches(
     augmenter = np.random.default_rng([recipe.seed, _AUGMENT, epoch])
     dropper = np.random.default_rng([recipe.seed, _DROPOUT, epoch])
     rates = np.asarray(drop_rates)
+    fixed = None
+    if recipe.views and not isinstance(source, Activations):
+        fixed = _fixed_view(source, recipe, epoch % recipe.views)
     for start in range(0, count, recipe.batch_size):
         chosen = order[start : start + recipe.batch_size]
         keep = (dropper.random((len(chosen), len(rates))) >= rates) / (1 - rates)
         if isinstance(source, Activations):
             inputs = source.batch(chosen, epoch, augmenter)
+        elif fixed:
+            inputs = _applied(source.images[chosen], *(drawn[chosen] for drawn in fixed))
         else:
             inputs = augmented(source.images[chosen], recipe.augment, augmenter)
         yield Batch(inputs, source.labels[chosen], keep)
@@ -182,9 +189,15 @@ def view(split: Split, recipe: Recipe, views: Views, number: int, rows: slice) -
     images = split.images[rows]
     if views.exact:
         return images[:, :, ::-1] if number else images
+    return _applied(images, *(drawn[rows] for drawn in _fixed_view(split, recipe, number)))
+
+
+def _fixed_view(
+    split: Split, recipe: Recipe, number: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which pictures a fixed view flips, and where its crops begin."""
     rng = np.random.default_rng([recipe.seed, _VIEWS, number])
-    flip, offsets = _drawn(len(split), split.images.shape[1], recipe.augment, rng)
-    return _applied(images, flip[rows], offsets[rows])
+    return _drawn(len(split), split.images.shape[1], recipe.augment, rng)
 
 
 def augmented(

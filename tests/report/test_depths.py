@@ -17,7 +17,7 @@ from ftkit.api import SweepResults
 from ftkit.architecture import Head
 from ftkit.backbones.catalogue import architecture
 from ftkit.engine.sweep import Sweep
-from ftkit.history import Run
+from ftkit.history import Kept, Run
 from ftkit.recipe import Recipe
 from ftkit.report.depths import (
     Spread,
@@ -132,6 +132,20 @@ def test_there_is_a_line_per_depth_with_its_figures(build_sweep: Build) -> None:
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text and "\x1b" not in text
     assert "after 4 epochs, mean and standard deviation of 2 seeds." in said(sweep)
+
+
+def test_the_table_says_how_large_the_frozen_output_is_and_why_none_was_kept(
+    build_sweep: Build,
+) -> None:
+    sweep = build_sweep()
+    assert "Computed again" not in said(sweep)
+    for run in sweep.at(3, "pytorch"):
+        run.kept[:] = [Kept(0, "layer2", 3, 2_700_000_000, 1.0, "disk")]
+    assert "2.7 GB, disk" in line_of(sweep, 3)
+    for run in (*sweep.at(3, "pytorch"), *sweep.at(3, "tensorflow")):
+        run.kept[:] = [Kept(0, reason="the cache is switched off")]
+    assert "GB" not in line_of(sweep, 3)
+    assert "in every epoch in depth-3: the cache is switched off." in said(sweep)
 
 
 def test_one_seed_has_no_spread(build_sweep: Build) -> None:

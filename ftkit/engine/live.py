@@ -1,0 +1,150 @@
+"""Training in the background, for pages that must stay alive meanwhile."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from ftkit.engine.compare import Experiment, follow
+from ftkit.engine.session import Session
+from ftkit.environments import check_backends
+from ftkit.errors import FtkitError
+from ftkit.history import Event, Run, RunFailed
+
+OnEvent = Callable[[Run, Event], None]
+
+
+class Busy(FtkitError):
+    """The workers are training already."""
+
+
+class Live:
+    """Workers that are kept warm, and a thread for each that listens while it trains.
+
+    The frameworks train at the same time. A worker ends when this process does, however it ends.
+
+    Args:
+        backends: The frameworks.
+
+    Attributes:
+        backends: The frameworks, in order.
+    """
+
+    def __init__(self, backends: Sequence[str]) -> None:
+        self.backends = check_backends(backends)
+        self._session: Session | None = None
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+        atexit.register(self.close)
+
+    def warm_up(self) -> None:
+        """Starts the workers, unless they run; returns once they are on their way."""
+        with self._lock:
+            self._started()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a framework is training."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def train(
+        self,
+        experiment: Experiment,
+        strategy: str,
+        on_event: OnEvent,
+        on_done: Callable[[list[Run]], None] | None = None,
+        backends: Sequence[str] | None = None,
+        max_steps: int | None = None,
+    ) -> list[Run]:
+        """Starts a run in each framework, and returns at once.
+
+        Args:
+            experiment: What to run.
+            strategy: Which of its strategies.
+            on_event: Called from a thread with each run and event.
+            on_done: Called from a thread with all runs when the last has ended.
+            backends: In which frameworks; None takes all.
+            max_steps: End after so many steps.
+
+        Returns:
+            The runs, which take in the events as they come.
+
+        Raises:
+            Busy: If a framework is training already.
+        """
+        chosen = self.backends if backends is None else tuple(backends)
+        with self._lock:
+            if self.busy:
+                raise Busy("Something is training already. Wait for its end, or stop it.")
+            session = self._started()
+            self._stopping.clear()
+            runs = [Run(backend, strategy) for backend in chosen]
+            left = list(runs)
+            jobs = [
+                experiment.job(session.folder, strategy, backend, max_steps=max_steps)
+                for backend in chosen
+            ]
+
+            def listen(run: Run, job: dict[str, object]) -> None:
+                try:
+                    for _, event in follow(session.worker(run.backend), job, run):
+                        on_event(run, event)
+                        if self._stopping.is_set():
+                            session.worker(run.backend).stop()
+                except Exception as error:
+                    run.add(RunFailed(f"{type(error).__name__}: {error}"))
+                    on_event(run, RunFailed(run.error))
+                finally:
+                    with self._lock:
+                        left.remove(run)
+                        last = not left
+                    if last and on_done is not None:
+                        on_done(runs)
+
+            self._threads = [
+                threading.Thread(target=listen, args=(run, job), daemon=True)
+                for run, job in zip(runs, jobs)
+            ]
+            for thread in self._threads:
+                thread.start()
+        return runs
+
+    def stop(self) -> None:
+        """Asks every run to end after its current batch."""
+        self._stopping.set()
+        session = self._session
+        if session is not None and self.busy:
+            for backend in session.backends:
+                with suppress(OSError, ValueError):  # it has ended by itself
+                    session.worker(backend).stop()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Waits until nothing trains any more; False if that takes longer."""
+        for thread in self._threads:
+            thread.join(seconds)
+        return not self.busy
+
+    def close(self) -> None:
+        """Ends the workers."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.__exit__(None, None, None)
+
+    def _started(self) -> Session:
+        if self._session is None:
+            self._session = Session(self.backends).__enter__()
+        return self._session
+
+
+_SHARED: dict[tuple[str, ...], Live] = {}
+
+
+def shared(backends: Sequence[str]) -> Live:
+    """The workers of this process: every widget of a notebook uses the same."""
+    key = check_backends(backends)
+    if key not in _SHARED:
+        _SHARED[key] = Live(key)
+    return _SHARED[key]

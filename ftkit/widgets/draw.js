@@ -1,0 +1,293 @@
+// What all widgets draw with: elements, curves, and the sign of life.
+
+const NAMES = { pytorch: "PyTorch", tensorflow: "TensorFlow" };
+
+function el(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  return fill(made, attributes, children);
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  return fill(made, attributes, children);
+}
+
+function fill(made, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat()) {
+    if (child !== null && child !== undefined && child !== false) made.append(child);
+  }
+  return made;
+}
+
+let lastId = 0;
+function freshId() {
+  lastId += 1;
+  return `ft-${lastId}-${Math.floor(Math.random() * 1e9)}`;
+}
+
+function percent(value) {
+  return value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)}%`;
+}
+
+function whole(value) {
+  return value === null || value === undefined ? "–" : value.toLocaleString("en-US");
+}
+
+function bytes(value) {
+  if (value === null || value === undefined) return "–";
+  for (const [size, unit] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+    if (value >= size) return `${(value / size).toFixed(value / size < 10 ? 1 : 0)} ${unit}`;
+  }
+  return `${value} B`;
+}
+
+function seconds(value) {
+  if (value === null || value === undefined) return "–";
+  if (value < 9.95) return `${value.toFixed(1)} s`;
+  if (value < 90) return `${Math.round(value)} s`;
+  return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+}
+
+// A control labelled for everyone; the label is clickable.
+function labelled(text, control, extra = {}) {
+  control.id = control.id || freshId();
+  return el("div", { class: "ft-field", ...extra }, el("label", { for: control.id }, text), control);
+}
+
+// Round numbers that divide a range into some four parts.
+function ticks(low, high, wanted = 4) {
+  const span = high - low;
+  if (!(span > 0)) return [low];
+  const rough = span / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((item) => item * power).find((item) => span / item <= wanted + 1);
+  const found = [];
+  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6; at += step) {
+    found.push(Math.abs(at) < step * 1e-6 ? 0 : at);
+  }
+  return found;
+}
+
+function short(value, share) {
+  if (share) return `${Math.round(value * 100)}%`;
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e4 || size < 1e-3) return value.toExponential(0).replace("e+", "e");
+  return String(Number(value.toPrecision(3)));
+}
+
+// Curves in one panel. Each series: {name, kind, faint, points: [[x, y], ...], marks}.
+// `kind` is a CSS class that gives colour and stroke, so that both themes have their own.
+class Plot {
+  constructor(options) {
+    this.options = options;
+    this.width = 460;
+    this.height = 250;
+    this.root = el("figure", { class: "ft-plot" });
+    this.caption = el("figcaption", {}, options.title);
+    this.canvas = svg("svg", {
+      viewBox: `0 0 ${this.width} ${this.height}`,
+      role: "img",
+      class: "ft-canvas",
+    });
+    this.legend = el("div", { class: "ft-legend" });
+    this.read = el("div", { class: "ft-read" }, "\u00a0");
+    this.root.append(this.caption, this.canvas, this.legend, this.read);
+    this.canvas.addEventListener("pointermove", (event) => this.point(event));
+    this.canvas.addEventListener("pointerleave", () => this.point(null));
+    this.at = null;
+    this.draw([]);
+  }
+
+  draw(series) {
+    this.series = series;
+    const { share, log, xlabel } = this.options;
+    const shown = series.filter((item) => item.points.length);
+    const all = shown.flatMap((item) => item.points).filter((point) => Number.isFinite(point[1]));
+    const left = 48, right = 12, top = 8, bottom = 36;
+    const most = Math.max(this.options.xmax || 0, ...all.map((point) => point[0]), 1);
+    const least = Math.min(this.options.xmin ?? 0, ...all.map((point) => point[0]));
+    let low = share ? Math.min(...all.map((point) => point[1]), 0.5) : 0;
+    let high = share ? 1 : Math.max(...all.map((point) => point[1]), 0.1) * 1.05;
+    if (share) low = Math.max(0, Math.floor(low * 10 - 0.2) / 10);
+    if (log) {
+      const above = all.map((point) => point[1]).filter((value) => value > 0);
+      low = 10 ** Math.floor(Math.log10(Math.min(...above, 1e-3)));
+      high = 10 ** Math.ceil(Math.log10(Math.max(...above, low * 10)));
+    }
+    const x = (value) =>
+      left + ((value - least) / (most - least || 1)) * (this.width - left - right);
+    const place = (value) =>
+      log
+        ? Math.log(Math.max(value, low) / low) / Math.log(high / low)
+        : (value - low) / (high - low || 1);
+    const y = (value) => this.height - bottom - place(value) * (this.height - top - bottom);
+    const parts = [];
+    const levels = log ? decades(low, high) : ticks(low, high);
+    for (const value of levels) {
+      parts.push(
+        svg("line", { class: "ft-grid", x1: left, x2: this.width - right, y1: y(value), y2: y(value) }),
+        svg("text", { class: "ft-tick", x: left - 6, y: y(value) + 4, "text-anchor": "end" },
+          short(value, share)),
+      );
+    }
+    for (const value of ticks(least, most, 5).filter((item) => Number.isInteger(item))) {
+      parts.push(
+        svg("text", { class: "ft-tick", x: x(value), y: this.height - bottom + 16,
+          "text-anchor": "middle" }, short(value)),
+      );
+    }
+    parts.push(
+      svg("line", { class: "ft-axis", x1: left, x2: this.width - right,
+        y1: this.height - bottom, y2: this.height - bottom }),
+      svg("text", { class: "ft-tick", x: (left + this.width - right) / 2, y: this.height - 4,
+        "text-anchor": "middle" }, xlabel),
+    );
+    for (const item of shown) {
+      const run = [];
+      let pen = "M";
+      for (const [across, up] of item.points) {
+        if (!Number.isFinite(up)) { pen = "M"; continue; }
+        run.push(`${pen}${x(across).toFixed(1)} ${y(up).toFixed(1)}`);
+        pen = "L";
+      }
+      const kind = `ft-line ft-${item.kind}${item.faint ? " ft-faint" : ""}`;
+      parts.push(svg("path", { class: kind, d: run.join(""), fill: "none" }));
+      if (item.marks && !item.faint) {
+        for (const [across, up] of item.points) {
+          if (Number.isFinite(up)) {
+            parts.push(svg("circle", { class: `ft-mark ft-${item.kind}`, cx: x(across), cy: y(up), r: 3 }));
+          }
+        }
+      }
+    }
+    for (const [across, text] of this.options.lines || []) {
+      parts.push(
+        svg("line", { class: "ft-phase", x1: x(across), x2: x(across), y1: top, y2: this.height - bottom }),
+        svg("text", { class: "ft-tick", x: x(across) + 4, y: top + 10 }, text),
+      );
+    }
+    if (!shown.length) {
+      parts.push(svg("text", { class: "ft-tick", x: (left + this.width) / 2, y: this.height / 2,
+        "text-anchor": "middle" }, this.options.empty || "nothing yet"));
+    }
+    this.cursor = svg("line", { class: "ft-cursor", y1: top, y2: this.height - bottom, x1: -9, x2: -9 });
+    parts.push(this.cursor);
+    this.scale = { x, least, most, left, right };
+    this.canvas.replaceChildren(...parts);
+    const clear = shown.filter((item) => !item.faint);
+    this.canvas.setAttribute("aria-label", `${this.options.title}. ${clear.map((item) => {
+      const last = item.points[item.points.length - 1];
+      return `${item.name}: ${short(last[1], share)} at ${last[0]}`;
+    }).join("; ") || "nothing yet"}`);
+    this.legend.replaceChildren(...clear.map((item) =>
+      el("span", { class: "ft-key" },
+        svg("svg", { width: 30, height: 10, "aria-hidden": "true" },
+          svg("path", { class: `ft-line ft-${item.kind}`, d: "M1 5L29 5" })),
+        item.name)));
+    this.tell();
+  }
+
+  point(event) {
+    if (event === null) {
+      this.at = null;
+    } else {
+      const box = this.canvas.getBoundingClientRect();
+      const across = ((event.clientX - box.left) / box.width) * this.width;
+      const { least, most, left, right } = this.scale;
+      const value = least + ((across - left) / (this.width - left - right)) * (most - least);
+      this.at = Math.max(least, Math.min(most, value));
+    }
+    this.tell();
+  }
+
+  // The values under the pointer, in words.
+  tell() {
+    if (this.at === null) {
+      this.cursor.setAttribute("x1", -9);
+      this.cursor.setAttribute("x2", -9);
+      this.read.textContent = "\u00a0";
+      return;
+    }
+    const said = [];
+    let where = this.at;
+    for (const item of this.series.filter((one) => one.points.length && !one.faint)) {
+      const near = item.points.reduce((best, point) =>
+        Math.abs(point[0] - this.at) < Math.abs(best[0] - this.at) ? point : best);
+      where = near[0];
+      said.push(`${item.name} ${this.options.share ? percent(near[1]) : Number(near[1]).toPrecision(4)}`);
+    }
+    const x = this.scale.x(where);
+    this.cursor.setAttribute("x1", x);
+    this.cursor.setAttribute("x2", x);
+    this.read.textContent = said.length ? `${this.options.xlabel} ${short(where)}: ${said.join(", ")}` : "\u00a0";
+  }
+}
+
+function decades(low, high) {
+  const first = Math.round(Math.log10(low)), last = Math.round(Math.log10(high));
+  const step = Math.max(1, Math.ceil((last - first) / 4));
+  const found = [];
+  for (let power = first; power <= last; power += step) found.push(10 ** power);
+  return found;
+}
+
+// Asks the kernel every few seconds whether it is there; while it does not answer, the controls
+// are disabled and a line says so.
+const PING = 2000, PATIENCE = 6000;
+
+function signOfLife(model, root) {
+  const line = el("p", { class: "ft-dead", role: "status" },
+    "No answer from the kernel. It is busy, or it was restarted: then run this cell again.");
+  line.hidden = true;
+  root.append(line);
+  let heard = Date.now();
+  let alive = true;
+  const show = (now) => {
+    if (now === alive) return;
+    alive = now;
+    line.hidden = alive;
+    root.classList.toggle("ft-gone", !alive);
+    for (const control of root.querySelectorAll("input, button, select, textarea")) {
+      if (!alive && !control.disabled) {
+        control.disabled = true;
+        control.dataset.ftDead = "1";
+      } else if (alive && control.dataset.ftDead) {
+        control.disabled = false;
+        delete control.dataset.ftDead;
+      }
+    }
+  };
+  const hear = () => {
+    heard = Date.now();
+    show(true);
+  };
+  const ask = () => {
+    try {
+      model.send({ do: "ping" });
+    } catch (error) {
+      show(false);
+    }
+    if (Date.now() - heard > PATIENCE) show(false);
+  };
+  model.on("msg:custom", hear);
+  const timer = setInterval(ask, PING);
+  ask();
+  return () => {
+    clearInterval(timer);
+    model.off("msg:custom", hear);
+  };
+}
+
+// JupyterLab takes single keys for commands: "dd" would delete the cell.
+function frame(el_, kind, name) {
+  const root = el("div", { class: `ft ${kind}`, role: "group", "aria-label": name });
+  root.addEventListener("keydown", (event) => event.stopPropagation());
+  el_.append(root);
+  return root;
+}
