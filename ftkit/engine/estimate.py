@@ -24,8 +24,8 @@ class Work:
 
     Attributes:
         once: Of the frozen blocks over all pictures, before the first step.
-        step: Of a step over one batch: forward through what is not kept, and twice that, for the
-            gradients of inputs and of weights, through what comes after the first layer that learns.
+        step: Of a step over one batch: forward through what is not kept, and as much again for
+            the gradients of inputs, and of weights, from the first block that learns on.
         judging: Of one look at the validation pictures.
         steps: Steps of an epoch.
         epochs: Epochs.
@@ -156,9 +156,7 @@ def need_of(
     ]
     blocks = [*network.blocks, network.head_block]
     taught = set(blocks[learning:])
-    maps = sum(
-        size for item, size in zip(network.operations, sizes) if item.block in taught
-    )
+    maps = sum(size for item, size in zip(network.operations, sizes) if item.block in taught)
     return Need(
         weights=NUMBER * sum(map(math.prod, network.shapes.values())),
         learning=NUMBER * (1 + SLOTS[optimizer]) * trainable_parameters(states),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import traitlets
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ from ftkit.engine.live import Busy, shared
 from ftkit.engine.sweep import strategy_of
 from ftkit.environments import available
 from ftkit.errors import FtkitError
-from ftkit.freezing import POLICIES, resolve, trainable_parameters
+from ftkit.freezing import POLICIES, BatchNormPolicy, resolve, trainable_parameters
 from ftkit.history import Event, Run
 from ftkit.recipe import Recipe
 from ftkit.report import formats
@@ -74,7 +74,7 @@ class FreezeLab(Frame):
     choice = traitlets.Dict().tag(sync=True)
     figures = traitlets.Dict().tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
-    rows = traitlets.List().tag(sync=True)
+    rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
         self,
@@ -200,7 +200,7 @@ class FreezeLab(Frame):
             self.recipe,
             epochs=int(choice["epochs"]),
             batch_norm=str(choice["learning"]),
-            frozen_batch_norm=str(choice["frozen"]),
+            frozen_batch_norm=choice["frozen"],
         )
         depth = int(choice["depth"])
         if choice["preset"] == "two-phase":
@@ -245,7 +245,9 @@ class FreezeLab(Frame):
             if any(run.steps for run in runs):
                 self.results.append(row)
             failed = [run for run in runs if run.status == "failed"]
-            self._note = "; ".join(f"{formats.framework(run.backend)}: {run.error}" for run in failed)
+            self._note = "; ".join(
+                f"{formats.framework(run.backend)}: {run.error}" for run in failed
+            )
         self._updates.stop()
         self._show_rows()
 
@@ -374,7 +376,7 @@ def figures_of(
     """
     network, dataset = experiment.architecture, experiment.dataset
     found: dict[str, list[dict[str, Any]]] = {}
-    for policy in POLICIES:
+    for policy in get_args(BatchNormPolicy):
         recipe = replace(experiment.recipe, epochs=epochs, frozen_batch_norm=policy)
         found[policy] = []
         for depth in range(len(network.blocks) + 1):
@@ -468,4 +470,3 @@ def audit_of(run: Run) -> str:
         return "what was frozen stayed bit-equal"
     strayed = sum(len(audit["strayed"]) for audit in run.audits)
     return f"{formats.times(strayed, 'tensor')} moved that should not have"
-

@@ -1,0 +1,245 @@
+"""A real JupyterLab server and a browser, once for all tests; notebooks are opened in them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TOKEN = "for-tests-alone"
+QUIET = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+READY_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+class Server:
+    """JupyterLab on this machine, with nobody's settings but its own.
+
+    Attributes:
+        folder: Where its notebooks lie.
+        url: Where it answers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "notebooks"
+        self.folder.mkdir()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        homes = {
+            name: str(folder / name)
+            for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+        }
+        homes["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
+        homes["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
+        for plugin, values in QUIET.items():
+            package, name = plugin.split(":")
+            path = folder / "settings" / package / f"{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values), encoding="utf-8")
+        self._log = (folder / "jupyterlab.log").open("wb")
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                f"--ServerApp.port={port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={TOKEN}",
+                f"--ServerApp.root_dir={self.folder}",
+            ],
+            env={**os.environ, **homes, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._wait()
+
+    def _wait(self) -> None:
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                asked = f"{self.url}/api?token={TOKEN}"
+                with urllib.request.urlopen(asked, timeout=5):
+                    return
+            time.sleep(0.1)
+        raise RuntimeError(f"JupyterLab did not start; see {self._log.name}")
+
+    def close(self) -> None:
+        """Ends the server and its kernels."""
+        tree = [self.process.pid]
+        with contextlib.suppress(psutil.Error):
+            tree += [
+                child.pid for child in psutil.Process(self.process.pid).children(recursive=True)
+            ]
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        for number in tree:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        self.process.wait()
+        self._log.close()
+
+
+class Page:
+    """A notebook that is open in the browser.
+
+    Attributes:
+        tab: Playwright's page.
+        errors: What the page's console reported as an error.
+    """
+
+    def __init__(self, tab: Any, server: Server, name: str) -> None:
+        self.tab = tab
+        self.server = server
+        self.name = name
+        self.errors: list[str] = []
+        tab.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self) -> None:
+        """Opens the notebook, and waits until its kernel is there and idle."""
+        url = f"{self.server.url}/lab/tree/{self.name}?token={TOKEN}&reset"
+        self.tab.goto(url)
+        self.ready()
+
+    def ready(self) -> None:
+        """Waits until there is a kernel and it has nothing to do.
+
+        "Idle" alone appears for a moment before there is a kernel.
+        """
+        panel = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+        self.tab.wait_for_function(
+            """panel => {
+                const name = document.querySelector(`${panel} .jp-KernelName`);
+                const state = document.querySelector(`${panel} .jp-Notebook-ExecutionIndicator`);
+                return name && state && !/No Kernel/.test(name.textContent)
+                    && state.dataset.status === "idle";
+            }""",
+            arg=panel,
+            timeout=READY_SECONDS * 1000,
+        )
+
+    def menu(self, *names: str) -> None:
+        """Chooses from the menu bar."""
+        first, *rest = names
+        self.tab.get_by_role("menuitem", name=first, exact=True).first.click()
+        for name in rest:
+            self.tab.get_by_role("menuitem", name=name).first.click()
+
+    def run_all(self, seconds: float = 120) -> None:
+        """Runs every cell, and waits until the last has its number."""
+        self.menu("Run", "Run All Cells")
+        self.tab.wait_for_function(
+            """() => {
+                const panel = document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden)");
+                const prompts = panel.querySelectorAll(".jp-CodeCell .jp-InputPrompt");
+                const last = prompts[prompts.length - 1];
+                return last && /\\[\\d+\\]/.test(last.textContent);
+            }""",
+            timeout=seconds * 1000,
+        )
+
+    def dark(self) -> None:
+        """Turns the dark theme on."""
+        self.menu("Settings", "Theme", "JupyterLab Dark")
+        self.tab.wait_for_selector('body[data-jp-theme-light="false"]')
+
+    def outputs_with_errors(self) -> list[str]:
+        """The text of every error output."""
+        chosen = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
+        return [item.inner_text() for item in self.tab.query_selector_all(chosen)]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """JupyterLab, started once."""
+    started = Server(tmp_path_factory.mktemp("jupyterlab"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, started once."""
+    if CHROMIUM is None and os.environ.get("FTKIT_TEST_BROWSER") != "required":
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def notebook(browser: Any, server: Server) -> Iterator[Callable[..., Page]]:
+    """Opens a notebook of these cells in a tab of its own, ready to be run."""
+    pages: list[Page] = []
+
+    def open_(*cells: str, width: int = 1280, height: int = 900, name: str = "") -> Page:
+        name = name or f"test_{len(list(server.folder.iterdir()))}.ipynb"
+        if cells:
+            made = nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            )
+            nbformat.write(made, server.folder / name)
+        tab = browser.new_page(viewport={"width": width, "height": height})
+        page = Page(tab, server, name)
+        pages.append(page)
+        page.open()
+        return page
+
+    yield open_
+    for page in pages:
+        page.tab.close()
+    _end_kernels(server)
+
+
+def _end_kernels(server: Server) -> None:
+    asked = urllib.request.Request(f"{server.url}/api/sessions?token={TOKEN}")
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        sessions = json.load(answer)
+    for item in sessions:
+        url = f"{server.url}/api/sessions/{item['id']}?token={TOKEN}"
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10)
