@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from ftkit.engine.compare import Experiment, follow
 from ftkit.engine.session import Session
@@ -90,10 +90,12 @@ class Live:
 
             def listen(run: Run, job: dict[str, object]) -> None:
                 try:
-                    for _, event in follow(session.worker(run.backend), job, run):
-                        on_event(run, event)
-                        if self._stopping.is_set():
-                            session.worker(run.backend).stop()
+                    worker = session.worker(run.backend)
+                    with closing(follow(worker, job, run)) as events:
+                        for _, event in events:
+                            on_event(run, event)
+                            if self._stopping.is_set():
+                                worker.stop()
                 except Exception as error:
                     run.add(RunFailed(f"{type(error).__name__}: {error}"))
                     on_event(run, RunFailed(run.error))

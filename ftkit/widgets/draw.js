@@ -74,6 +74,7 @@ function ticks(low, high, wanted = 4) {
 }
 
 function short(value, share) {
+  if (!Number.isFinite(value)) return "–";
   if (share) return `${Math.round(value * 100)}%`;
   if (value === 0) return "0";
   const size = Math.abs(value);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -129,7 +130,10 @@ class FreezeLab(Frame):
         elif message["do"] == "rename":
             self.rename(int(message["number"]), str(message["name"]))
         elif message["do"] == "save":
-            self._say(f"Written to {self.save()}.")
+            try:
+                self._say(f"Written to {self.save()}.")
+            except FtkitError as error:
+                self._say(str(error))
 
     def train(self) -> None:
         """Starts a run of what is chosen, in the background.
@@ -249,6 +253,7 @@ class FreezeLab(Frame):
                 f"{formats.framework(run.backend)}: {run.error}" for run in failed
             )
         self._updates.stop()
+        self._push()
         self._show_rows()
 
     def _push(self) -> None:
@@ -440,11 +445,14 @@ def run_view(run: Run) -> dict[str, Any]:
     }
 
 
-def thinned(points: list[list[float]], most: int = POINTS) -> list[list[float]]:
-    """At most so many of the points, the last among them; numbers to five digits."""
+def thinned(points: list[list[float]], most: int = POINTS) -> list[list[float | None]]:
+    """At most so many of the points, the last among them; numbers to five digits.
+
+    What is not finite becomes None: JSON has no word for it.
+    """
     stride = -(-len(points) // most) if points else 1
     chosen = points[::-1][::stride][::-1]
-    return [[at, float(f"{value:.5g}")] for at, value in chosen]
+    return [[at, float(f"{value:.5g}") if math.isfinite(value) else None] for at, value in chosen]
 
 
 def row_view(row: Row) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+"""What a run will take, told before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ftkit.architecture import Head
+from ftkit.backbones.catalogue import architecture
+from ftkit.engine.estimate import NUMBER, Speed, need_of, speed_of, work_of
+from ftkit.freezing import FreezePlan
+from ftkit.history import Kept, Run, Step
+from ftkit.recipe import Phase
+
+NETWORK = architecture("resnet_s", Head(), 2)
+SIZE, BATCH, TRAIN, VAL = 64, 32, 400, 200
+COSTS = NETWORK.multiplications(SIZE)
+ALL, HEAD = sum(COSTS.values()), COSTS["head"]
+DEEPEST = len(NETWORK.blocks)
+
+
+def work(depth=0, epochs=3, kept=True, **freeze):
+    phase = Phase(epochs, FreezePlan(depth=depth, **freeze), 0.1)
+    return work_of(phase, NETWORK, SIZE, BATCH, TRAIN, VAL, kept)
+
+
+def need(depth=0, optimizer="adamw", kept=True, **freeze):
+    phase = Phase(3, FreezePlan(depth=depth, **freeze), 0.1)
+    return need_of(phase, NETWORK, SIZE, BATCH, TRAIN + VAL, optimizer, kept)
+
+
+def test_where_everything_learns_a_step_is_three_passes_and_nothing_is_computed_once():
+    found = work(0)
+    assert (found.once, found.steps, found.epochs) == (0, 13, 3)
+    assert found.step == pytest.approx(TRAIN / 13 * 3 * ALL)
+    assert found.judging == VAL * ALL
+
+
+def test_where_only_the_head_learns_the_rest_is_computed_once():
+    found = work(DEEPEST)
+    assert found.once == (TRAIN + VAL) * (ALL - HEAD)
+    assert found.step == pytest.approx(TRAIN / 13 * 3 * HEAD)
+
+
+def test_without_a_cache_what_is_frozen_is_computed_in_every_step_but_not_its_gradients():
+    found = work(DEEPEST, kept=False)
+    assert found.once == 0
+    assert found.step == pytest.approx(TRAIN / 13 * (ALL + 2 * HEAD))
+
+
+def test_moving_statistics_leave_nothing_to_be_kept():
+    assert work(3, frozen_batch_norm="statistics").once == 0
+    assert work(3, frozen_batch_norm="statistics").step > work(3).step
+
+
+def test_each_block_that_is_frozen_makes_steps_cheaper():
+    steps = [work(depth).step for depth in range(DEEPEST + 1)]
+    assert steps == sorted(steps, reverse=True)
+    assert len(set(steps)) == len(steps)
+
+
+def test_the_weights_are_held_once_and_what_learns_again_for_its_gradients_and_moments():
+    numbers = sum(layer.parameters for layer in NETWORK.layers)
+    held = need(0)
+    assert held.weights > NUMBER * numbers  # running statistics too
+    assert held.learning == NUMBER * 3 * numbers
+    assert need(0, "sgd").learning == NUMBER * 2 * numbers
+    assert need(DEEPEST).learning == NUMBER * 3 * 514
+
+
+def test_what_is_kept_is_a_row_for_each_picture():
+    assert need(DEEPEST).kept == NUMBER * (TRAIN + VAL) * 256 * 2
+    assert need(0).kept == need(3, kept=False).kept == 0
+    assert need(1).kept > need(DEEPEST).kept
+
+
+def test_all_is_the_sum_of_its_parts():
+    held = need(3)
+    assert held.total == held.weights + held.learning + held.maps + held.kept
+
+
+def run_of(seconds, kept=()):
+    run = Run("pytorch", "depth-0")
+    for number, value in enumerate(seconds):
+        run.add(Step(0, 0, number, 0.5, 16, 32, 0.1, value))
+    for item in kept:
+        run.add(item)
+    return run
+
+
+def test_two_short_runs_give_the_speed_that_foretells_both():
+    truth = Speed(judging=4e9, training=1e9, step=0.002, start=0.5, start_head=0.1)
+    head_work, whole_work = work(DEEPEST, 1), work(0, 1)
+    once = head_work.once / truth.judging
+    own = truth.step
+    usual = truth.step + whole_work.step / truth.training
+    head = run_of([own + 0.1, own, own], [Kept(0, "layer4", DEEPEST, 9, once, "memory")])
+    whole = run_of([usual + 0.5, usual, usual, usual])
+    found = speed_of(head, whole, head_work, whole_work)
+    assert found is not None
+    for name in ("judging", "training", "step", "start", "start_head"):
+        assert getattr(found, name) == pytest.approx(getattr(truth, name))
+    expected = 0.5 * work(0).share + 0.1 * (1 - work(0).share)
+    expected += 3 * (13 * usual + VAL * ALL / truth.judging)
+    assert truth.seconds(work(0)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_runs_that_are_too_short_tell_no_speed(steps):
+    kept = [Kept(0, "layer4", DEEPEST, 9, 1.0, "memory")]
+    long, short = run_of([1.0] * 3, kept), run_of([1.0] * steps, kept)
+    assert speed_of(long, short, work(DEEPEST), work(0)) is None
+    assert speed_of(short, long, work(DEEPEST), work(0)) is None
+    assert speed_of(replace(long, kept=[]), long, work(DEEPEST), work(0)) is None

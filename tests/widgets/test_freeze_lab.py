@@ -1,0 +1,226 @@
+"""The freeze lab without a page: what it tells of each depth, of a run, and of its rows."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from ftkit.engine.compare import Experiment
+from ftkit.engine.estimate import Speed
+from ftkit.engine.sweep import strategy_of
+from ftkit.errors import FtkitError
+from ftkit.history import Epoch, Kept, PhaseEnd, PhaseStart, Run, RunFailed, Step
+from ftkit.recipe import Recipe
+from ftkit.widgets import FreezeLab
+from ftkit.widgets.freeze_lab import (
+    Row,
+    figures_of,
+    live_view,
+    row_view,
+    run_view,
+    thinned,
+    view_of,
+)
+
+BACKENDS = ("pytorch", "tensorflow")
+DEPTHS = range(6)
+
+
+@pytest.fixture(scope="module")
+def recipe(pictures):
+    return Recipe(data=str(pictures), image_size=32, batch_size=4, epochs=2, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def experiment(recipe):
+    strategies = tuple(strategy_of(depth) for depth in DEPTHS)
+    return Experiment(Recipe.from_dict({**recipe.to_dict(), "strategies": strategies}))
+
+
+def made(backend="pytorch", steps=6, epochs=1, status=None):
+    """A run of six steps an epoch."""
+    run = Run(backend, "depth-3")
+    run.add(PhaseStart(0, ("stem",), 3, 514, 2_799_394, 2, 12, 12))
+    run.add(Kept(0, "layer2", 3, 900, 0.5, "memory"))
+    for number in range(steps):
+        run.add(Step(0, number // 6, number, 0.7 - number / 100, 2, 4, 0.1, 0.01))
+    for number in range(epochs):
+        run.add(Epoch(0, number, 0.6, 0.5, 0.6, 0.75, 0.1))
+    if status is not None:
+        run.status = status
+    return run
+
+
+# What each depth costs
+
+
+def test_the_network_is_told_block_by_block_with_shares_that_add_up(experiment):
+    told = view_of(experiment)
+    assert [block["name"] for block in told["blocks"]] == [*experiment.architecture.blocks, "head"]
+    assert math.isclose(sum(block["share"] for block in told["blocks"]), 1)
+    assert math.isclose(sum(block["cost"] for block in told["blocks"]), 1)
+    assert (told["train"], told["val"], told["size"]) == (24, 6, 32)
+
+
+def test_every_policy_has_a_line_for_every_depth_that_adds_up(experiment):
+    found = figures_of(experiment, 2, {})
+    assert set(found) == {"inference", "statistics", "train"}
+    for lines in found.values():
+        assert [line["depth"] for line in lines] == list(DEPTHS)
+        for line in lines:
+            assert line["trainable"] + line["frozen"] == experiment.architecture.parameters
+            assert line["seconds"] == {}
+    assert found["inference"][5]["trainable"] == 514
+    assert found["inference"][5]["kept"] == "layer4, pooled"
+
+
+def test_batch_norm_that_moves_keeps_nothing_and_that_learns_is_counted(experiment):
+    found = figures_of(experiment, 2, {})
+    assert {line["kept"] for line in found["statistics"]} == {""}
+    assert found["train"][5]["trainable"] > found["statistics"][5]["trainable"] == 514
+
+
+def test_seconds_fall_with_depth_and_rise_with_epochs_where_the_speed_is_known(experiment):
+    speed = Speed(judging=2e9, training=1e9, step=1e-3, start=0.5, start_head=0.1)
+    few, many = (
+        [line["seconds"]["pytorch"] for line in figures_of(experiment, epochs, {"pytorch": speed})
+         ["inference"]]
+        for epochs in (2, 20)
+    )  # fmt: skip
+    assert many == sorted(many, reverse=True)
+    assert all(one < other for one, other in zip(few, many))
+
+
+# A run, and the rows
+
+
+def test_a_run_in_progress_is_told_whole_each_time():
+    row = Row(
+        1, "depth-3", Recipe(), "depth-3", [made(steps=7, epochs=1), made("tensorflow", 3, 0)]
+    )
+    told = json.loads(json.dumps(live_view(row, 1.5)))
+    one, other = told["runs"]
+    assert told["running"] and (one["done"], one["total"], other["done"]) == (7, 12, 3)
+    assert one["loss"][0] == [1, 0.7] and len(one["loss"]) == 7
+    assert one["accuracy"] == [[6, 0.75]] and other["accuracy"] == []
+    assert live_view(None, 0.0, "why") == {"running": False, "note": "why"}
+
+
+def test_where_a_phase_begins_is_told():
+    run = made(steps=6)
+    run.add(PhaseStart(1, (), 0, 9, 9, 1, 6, 12))
+    run.add(Step(1, 1, 6, 0.1, 2, 4, 0.1, 0.01))
+    assert run_view(run)["phases"] == [6]
+
+
+@pytest.mark.parametrize("count", [0, 1, 299, 300, 301, 5000])
+def test_a_curve_has_at_most_so_many_points_and_its_last_among_them(count):
+    points = [[number, 1 / (number + 1)] for number in range(count)]
+    found = thinned(points)
+    assert len(found) == min(count, 300) if count <= 300 else 100 <= len(found) <= 300
+    assert [at for at, _ in found[-1:]] == [at for at, _ in points[-1:]]
+    assert all(math.isclose(value, 1 / (at + 1), rel_tol=1e-4) for at, value in found)
+
+
+def test_a_loss_that_is_no_number_does_not_break_the_page():
+    run = made(steps=2)
+    run.add(Step(0, 0, 2, math.nan, 0, 4, 0.1, 0.01))
+    json.dumps(run_view(run), allow_nan=False)
+
+
+def test_a_row_says_what_the_audits_found():
+    good, bad = made(status="done"), made("tensorflow", status="done")
+    good.add(PhaseEnd(0, {"holds": True, "strayed": []}))
+    bad.add(PhaseEnd(0, {"holds": False, "strayed": ["bn1.running_mean"]}))
+    told = row_view(Row(3, "mine", Recipe(), "depth-3", [good, bad, made(status="failed")]))
+    assert (told["number"], told["name"], told["depth"]) == (3, "mine", 3)
+    assert [run["audit"] for run in told["runs"]] == [
+        "what was frozen stayed bit-equal",
+        "1 tensor moved that should not have",
+        "no phase was finished",
+    ]
+
+
+# The lab
+
+
+@pytest.fixture(scope="module")
+def lab(recipe):
+    made = FreezeLab(recipe)
+    made.train()
+    assert made.wait(120)
+    return made
+
+
+def test_pressing_train_gives_a_row_with_both_frameworks_that_match(lab):
+    (row,) = lab.results
+    assert [run.backend for run in row.runs] == list(BACKENDS)
+    assert {run.status for run in row.runs} == {"done"}
+    for one, other in zip(*(run.step_losses for run in row.runs)):
+        assert abs(one - other) <= 1e-5
+    assert lab.rows[0]["name"] == "depth-5"
+    assert not lab.live["running"]
+
+
+def test_after_it_the_machines_speed_is_known_and_every_depth_has_its_seconds(lab):
+    for line in lab.figures["inference"]:
+        assert set(line["seconds"]) == set(BACKENDS)
+        assert all(0 < value < 60 for value in line["seconds"].values())
+
+
+def test_what_is_chosen_on_the_page_is_what_runs(lab):
+    lab.choice = {**lab.choice, "depth": 2, "frozen": "statistics", "epochs": 3}
+    recipe, strategy = lab.chosen()
+    assert (strategy, recipe.epochs, recipe.frozen_batch_norm) == ("depth-2", 3, "statistics")
+    lab.choice = {**lab.choice, "depth": 4, "preset": "two-phase", "frozen": "inference"}
+    recipe, strategy = lab.chosen()
+    assert (strategy, recipe.freeze_depth) == ("two-phase", 4)
+
+
+def test_one_framework_alone_can_be_chosen_and_none_is_refused_in_words(lab):
+    before = len(lab.results)
+    lab.choice = {**lab.choice, "preset": "", "depth": 5, "epochs": 1, "backends": ["tensorflow"]}
+    lab.train()
+    assert lab.wait(60)
+    assert [run.backend for run in lab.results[-1].runs] == ["tensorflow"]
+    lab.choice = {**lab.choice, "backends": []}
+    lab.train()
+    assert lab.wait(5)
+    assert "at least one framework" in lab.live["note"]
+    assert len(lab.results) == before + 1
+
+
+def test_rows_are_renamed_saved_and_removed(lab, tmp_path):
+    number = lab.results[0].number
+    lab.handle({"do": "rename", "number": number, "name": " first "})
+    assert lab.rows[0]["name"] == "first"
+    folder = lab.save(tmp_path / "out")
+    summary = json.loads(next(folder.glob("01_*/summary.json")).read_text(encoding="utf-8"))
+    assert Recipe.from_dict(summary["recipe"]).strategies == ("depth-5",)
+    assert len(summary["runs"]) == 2
+    figure, text = lab.still()
+    assert figure is not None and "first" in text
+    for row in list(lab.results):
+        lab.handle({"do": "remove", "number": row.number})
+    assert lab.rows == []
+    with pytest.raises(FtkitError, match="Press Train first"):
+        lab.save(tmp_path / "none")
+
+
+def test_saving_nothing_is_told_on_the_page_and_breaks_nothing(lab):
+    lab.handle({"do": "save"})
+    assert "Press Train first" in lab.live["note"]
+
+
+def test_a_failed_run_is_told_on_the_page_in_one_line(lab):
+    run = made()
+    run.add(RunFailed("there is no memory"))
+    lab._on_done([run])
+    assert lab.live["note"].endswith("PyTorch: there is no memory")
+
+
+def test_a_recipe_that_cannot_be_used_is_refused_at_once(recipe):
+    with pytest.raises(FtkitError, match="Unknown backbone"):
+        FreezeLab(Recipe(backbone="resnet_x"))
