@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ftkit import __version__, api
+from ftkit import __version__, api, lab
 from ftkit.architecture import Head
 from ftkit.backbones.catalogue import BACKBONES
 from ftkit.backbones.checkpoints import PUBLISHED
@@ -132,6 +132,14 @@ def _finish(results: api.Results | api.SweepResults, folder: Path, files: str) -
 
     Raises:
         KeyboardInterrupt: If nothing was, because it was ended before the first run.
+def open_course(options: argparse.Namespace) -> int:
+    """``ftkit lab``."""
+    lab.check(options.port)
+    brought = lab.bring(options.folder, options.update)
+    print("\n".join(brought.lines()), flush=True)
+    return lab.serve(brought.folder, options.port, options.browser)
+
+
     """
     if not results.runs:
         raise KeyboardInterrupt
@@ -228,6 +236,31 @@ def _parser() -> argparse.ArgumentParser:
         description="Trains a backbone from random weights and writes safetensors and a card.",
         allow_abbrev=False,
     )
+    opening = commands.add_parser(
+        "lab",
+        help="open the course in JupyterLab",
+        description="Copies the course into a folder, never over your work, and opens it.",
+        allow_abbrev=False,
+    )
+    opening.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("ftkit-course"),
+        metavar="DIR",
+        help="your folder (ftkit-course)",
+    )
+    opening.add_argument(
+        "--update",
+        action="store_true",
+        help="bring newer versions: in place of notebooks that you have not changed, else beside",
+    )
+    opening.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="only say where it is"
+    )
+    opening.add_argument("--port", type=int, metavar="N", help="where it listens (a free one)")
+    opening.set_defaults(command=open_course)
+
     source = Recipe(
         data="shapes",
         train_size=40_000,

@@ -1,0 +1,1 @@
+"""The course: notebooks by language, and the questions of their quizzes."""
