@@ -9,31 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from typing import Any
 
 import ftkit
 from ftkit.differences import SWITCHES
 from ftkit.progress import progress
 
 DEAD = 1e-6
-
-# Where a switch matters. What is not named here is the common recipe.
-WHERE: dict[str, dict[str, Any]] = {
-    "sgd-momentum": {"optimizer": "sgd"},
-    "adam-epsilon": {"optimizer": "adam"},
-    "rmsprop-constants": {"optimizer": "rmsprop"},
-    "weight-decay": {"optimizer": "adam", "weight_decay": 1e-2},
-    "batch-norm-constants": {"batch_norm": "train"},
-    "running-variance": {"batch_norm": "train"},
-    "frozen-batch-norm": {"strategies": ("feature-extraction",)},
-    "cross-entropy": {"lr": 1.0, "strategies": ("feature-extraction",)},
-    "dropout": {"head": ftkit.Head(hidden=64, dropout=0.5)},
-    "shuffling": {
-        "train_size": 1280,
-        "batch_size": 32,
-        "strategies": ("feature-extraction",),
-    },
-}
 
 
 def parting(recipe: ftkit.Recipe) -> tuple[float, float]:
@@ -58,7 +39,7 @@ def main() -> None:
     print("| switch | training loss parts by | validation loss | both, switched off |")
     print("|---|---|---|---|")
     for name in parser.parse_args().switches:
-        recipe = replace(common, **WHERE.get(name, {}))
+        recipe = ftkit.Recipe.from_dict({**common.to_dict(), **SWITCHES[name].shown_by})
         step, val = parting(replace(recipe, differences=(name,)))
         off = max(parting(recipe))
         if max(step, val) < DEAD:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,63 @@ def test_every_difference_says_what_either_framework_does(difference):
     assert SWITCHES[difference.name] is difference
     assert difference.pytorch and difference.keras and difference.matched
     assert difference.pytorch != difference.keras
+
+
+LINES = [
+    (difference.name, framework, line)
+    for difference in SWITCHES.values()
+    for framework, lines in (
+        ("pytorch", difference.pytorch_lines),
+        ("keras", difference.keras_lines),
+    )
+    for line in lines
+]
+OWN_PACKAGES = {"pytorch": ("torch", "torchvision"), "keras": ("keras", "tensorflow")}
+
+
+def holds(source: str, inside: str, text: str) -> bool:
+    """Whether a function or class of a program, by its dotted name, has a line in it."""
+    node = ast.parse(source)
+    for name in filter(None, inside.split(".")):
+        found = [item for item in node.body if getattr(item, "name", None) == name]
+        if not found:
+            return False
+        node = found[-1]
+    part = ast.get_source_segment(source, node) if inside else source
+    return "".join(text.split()) in "".join(part.split())
+
+
+@pytest.mark.parametrize("name, framework, line", LINES, ids=lambda value: getattr(value, "file", value))
+def test_the_quoted_line_stands_in_the_installed_framework(name, framework, line):
+    package, _, path = line.file.partition("/")
+    assert package in OWN_PACKAGES[framework]
+    found = importlib.util.find_spec(package)  # looks it up, imports nothing
+    if found is None:
+        pytest.skip(f"{package} is not installed")
+    file = Path(found.origin).parent / path
+    assert file.is_file()
+    assert holds(file.read_text(encoding="utf-8"), line.inside, line.text)
+
+
+def test_a_line_that_stands_elsewhere_is_not_found():
+    source = "class A:\n    def f(self):\n        return 1 + \\\n            2\n\nx = 3\n"
+    assert holds(source, "A.f", "return 1 + \\ 2") and holds(source, "", "x = 3")
+    assert not holds(source, "A.f", "x = 3")
+    assert not holds(source, "A.g", "return 1")
+
+
+@pytest.mark.parametrize("difference", SWITCHES.values(), ids=str)
+def test_every_difference_quotes_both_frameworks_and_says_where_it_shows(difference):
+    assert difference.pytorch_lines and difference.keras_lines and difference.seen
+
+
+@pytest.mark.parametrize("difference", SWITCHES.values(), ids=str)
+def test_what_a_difference_needs_to_show_is_part_of_a_recipe_for_any_network(difference):
+    for backbone in ("resnet_s", "vgg_s", "inception_s"):
+        entries = {**Recipe(backbone=backbone).to_dict(), **difference.shown_by}
+        recipe = Recipe.from_dict(entries)
+        for strategy in recipe.strategies:
+            assert recipe.phases_of(strategy, architecture(backbone, recipe.head, 2))
 
 
 def test_a_recipe_takes_the_names_of_switches_and_no_others():
