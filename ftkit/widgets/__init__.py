@@ -1,5 +1,7 @@
 """What a notebook shows and a learner touches: drawn from plain records, trained in workers."""
 
+from ftkit.widgets.backbone_race import BackboneRace
+from ftkit.widgets.difference_lab import DifferenceLab
 from ftkit.widgets.freeze_lab import FreezeLab
 
-__all__ = ["FreezeLab"]
+__all__ = ["BackboneRace", "DifferenceLab", "FreezeLab"]

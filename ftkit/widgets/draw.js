@@ -75,6 +75,7 @@ function ticks(low, high, wanted = 4) {
 
 function short(value, share) {
   if (!Number.isFinite(value)) return "–";
+  if (!Number.isFinite(value)) return "–";
   if (share) return `${Math.round(value * 100)}%`;
   if (value === 0) return "0";
   const size = Math.abs(value);
@@ -82,8 +83,34 @@ function short(value, share) {
   return String(Number(value.toPrecision(3)));
 }
 
+// How far a run is. `share` is 0..1, `said` stands behind the bar.
+function progressBar(name, kind, share, said) {
+  return el("div", { class: `ft-bar ft-bar-${kind}`, role: "progressbar",
+    "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * share),
+    "aria-label": name, "aria-valuetext": said },
+    el("span", { class: "ft-bar-name" }, name),
+    el("span", { class: "ft-track" }, el("span", { class: "ft-fill", style: `width:${100 * share}%` })),
+    el("span", { class: "ft-left" }, said));
+}
+
+const SHAPES = [
+  "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0Z",
+  "M-3.2-3.2H3.2V3.2H-3.2Z",
+  "M0-4.2L4.2 3.4H-4.2Z",
+  "M0-4.8L4.8 0L0 4.8L-4.8 0Z",
+  "M-1.4-4.2H1.4V-1.4H4.2V1.4H1.4V4.2H-1.4V1.4H-4.2V-1.4H-1.4Z",
+];
+
+// A mark at a place: circle, square, triangle, diamond, plus.
+function mark(shape, kind, x, y) {
+  return svg("path", { class: `ft-mark ft-${kind}`, d: SHAPES[shape % SHAPES.length],
+    transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` });
+}
+
 // Curves in one panel. Each series: {name, kind, faint, points: [[x, y], ...], marks}.
 // `kind` is a CSS class that gives colour and stroke, so that both themes have their own.
+// `shape` (a number) chooses the marks, `label` is written beside the last, and `named` puts a
+// faint series into the legend. The option `xtick` writes an x, where it is no whole number.
 class Plot {
   constructor(options) {
     this.options = options;
@@ -107,7 +134,7 @@ class Plot {
 
   draw(series) {
     this.series = series;
-    const { share, log, xlabel } = this.options;
+    const { share, log, xlabel, xtick } = this.options;
     const shown = series.filter((item) => item.points.length);
     const all = shown.flatMap((item) => item.points).filter((point) => Number.isFinite(point[1]));
     const left = 48, right = 12, top = 8, bottom = 36;
@@ -121,6 +148,8 @@ class Plot {
       low = 10 ** Math.floor(Math.log10(Math.min(...above, 1e-3)));
       high = 10 ** Math.ceil(Math.log10(Math.max(...above, low * 10)));
     }
+    const exact = log && all.some((point) => point[1] === 0);
+    if (exact) low /= 10; // the foot of the axis stands for 0
     const x = (value) =>
       left + ((value - least) / (most - least || 1)) * (this.width - left - right);
     const place = (value) =>
@@ -129,18 +158,20 @@ class Plot {
         : (value - low) / (high - low || 1);
     const y = (value) => this.height - bottom - place(value) * (this.height - top - bottom);
     const parts = [];
-    const levels = log ? decades(low, high) : ticks(low, high);
+    const levels = exact
+      ? [low, ...decades(low * 10, high)]
+      : log ? decades(low, high) : ticks(low, high);
     for (const value of levels) {
       parts.push(
         svg("line", { class: "ft-grid", x1: left, x2: this.width - right, y1: y(value), y2: y(value) }),
         svg("text", { class: "ft-tick", x: left - 6, y: y(value) + 4, "text-anchor": "end" },
-          short(value, share)),
+          exact && value === low ? "0" : short(value, share)),
       );
     }
-    for (const value of ticks(least, most, 5).filter((item) => Number.isInteger(item))) {
+    for (const value of ticks(least, most, 5).filter((item) => xtick || Number.isInteger(item))) {
       parts.push(
         svg("text", { class: "ft-tick", x: x(value), y: this.height - bottom + 16,
-          "text-anchor": "middle" }, short(value)),
+          "text-anchor": "middle" }, (xtick || short)(value)),
       );
     }
     parts.push(
@@ -162,9 +193,17 @@ class Plot {
       if (item.marks && !item.faint) {
         for (const [across, up] of item.points) {
           if (Number.isFinite(up)) {
-            parts.push(svg("circle", { class: `ft-mark ft-${item.kind}`, cx: x(across), cy: y(up), r: 3 }));
+            parts.push(item.shape === undefined
+              ? svg("circle", { class: `ft-mark ft-${item.kind}`, cx: x(across), cy: y(up), r: 3 })
+              : mark(item.shape, item.kind, x(across), y(up)));
           }
         }
+      }
+      if (item.label) {
+        const [across, up] = item.points[item.points.length - 1];
+        const over = x(across) > this.width * 0.7;
+        parts.push(svg("text", { class: "ft-tick", x: x(across) + (over ? -8 : 8), y: y(up) + 4,
+          "text-anchor": over ? "end" : "start" }, item.label));
       }
     }
     for (const [across, text] of this.options.lines || []) {
@@ -181,15 +220,16 @@ class Plot {
     parts.push(this.cursor);
     this.scale = { x, least, most, left, right };
     this.canvas.replaceChildren(...parts);
-    const clear = shown.filter((item) => !item.faint);
+    const clear = shown.filter((item) => !item.faint || item.named);
     this.canvas.setAttribute("aria-label", `${this.options.title}. ${clear.map((item) => {
       const last = item.points[item.points.length - 1];
-      return `${item.name}: ${short(last[1], share)} at ${last[0]}`;
+      return `${item.name}: ${short(last[1], share)} at ${(xtick || short)(last[0])}`;
     }).join("; ") || "nothing yet"}`);
     this.legend.replaceChildren(...clear.map((item) =>
       el("span", { class: "ft-key" },
         svg("svg", { width: 30, height: 10, "aria-hidden": "true" },
-          svg("path", { class: `ft-line ft-${item.kind}`, d: "M1 5L29 5" })),
+          svg("path", { class: `ft-line ft-${item.kind}${item.faint ? " ft-faint" : ""}`, d: "M1 5L29 5" }),
+          item.shape === undefined ? null : mark(item.shape, item.kind, 15, 5)),
         item.name)));
     this.tell();
   }
@@ -217,7 +257,8 @@ class Plot {
     }
     const said = [];
     let where = this.at;
-    for (const item of this.series.filter((one) => one.points.length && !one.faint)) {
+    const named = this.series.filter((one) => one.points.length && (!one.faint || one.named));
+    for (const item of named) {
       const near = item.points.reduce((best, point) =>
         Math.abs(point[0] - this.at) < Math.abs(best[0] - this.at) ? point : best);
       where = near[0];
@@ -226,7 +267,7 @@ class Plot {
     const x = this.scale.x(where);
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);
-    this.read.textContent = said.length ? `${this.options.xlabel} ${short(where)}: ${said.join(", ")}` : "\u00a0";
+    this.read.textContent = said.length ? `${this.options.xlabel} ${(this.options.xtick || short)(where)}: ${said.join(", ")}` : "\u00a0";
   }
 }
 

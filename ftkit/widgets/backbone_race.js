@@ -1,0 +1,128 @@
+// The backbone race's page: drawn from traits alone, so that a reload in mid-run misses nothing.
+
+const HUES = 5;
+
+function millions(value) {
+  return value >= 1e6 ? `${Number((value / 1e6).toPrecision(3))}M` : `${Number((value / 1e3).toPrecision(3))}K`;
+}
+
+function render({ model, el: target }) {
+  const root = frame(target, "ft-race", "Backbone race");
+  const view = model.get("view");
+  const change = (part) => {
+    model.set("choice", { ...model.get("choice"), ...part });
+    model.save_changes();
+  };
+  const number = (name, control, low, high) => () => {
+    const value = Math.max(low, Math.min(high, Math.round(Number(control.value)) || low));
+    control.value = value;
+    change({ [name]: value });
+  };
+
+  const epochs = el("input", { type: "number", min: 1, max: view.most_epochs, step: 1, class: "ft-epochs" });
+  epochs.addEventListener("change", number("epochs", epochs, 1, view.most_epochs));
+  const budget = el("input", { type: "number", min: 0, max: 36000, step: 1, class: "ft-budget" });
+  budget.addEventListener("change", number("seconds", budget, 0, 36000));
+  const train = el("button", { type: "button", class: "ft-train",
+    onclick: () => model.send({ do: "train" }) }, "Train");
+  const stop = el("button", { type: "button", class: "ft-stop", disabled: true,
+    onclick: () => model.send({ do: "stop" }) }, "Stop");
+  const bars = el("div", { class: "ft-bars" });
+  const note = el("p", { class: "ft-note", role: "status" });
+
+  const time = new Plot({ title: "Validation accuracy against time", xlabel: "seconds", share: true,
+    xtick: (value) => short(value) });
+  const size = new Plot({ title: "Validation accuracy against size", xlabel: "parameters", share: true,
+    xtick: millions });
+  const table = el("table", { class: "ft-rows" });
+
+  root.append(
+    el("div", { class: "ft-head" },
+      el("strong", {}, view.backbones.map((item) => item.name).join(", ")),
+      ` on ${view.data}, ${view.strategy}: ${whole(view.train)} pictures to train on, ` +
+        `${whole(view.val)} to judge by. One run at a time, so that times can be compared.`),
+    el("ul", { class: "ft-runners" }, view.backbones.map((item) =>
+      el("li", {}, el("strong", {}, item.name), `: ${item.about}`))),
+    el("div", { class: "ft-options" },
+      labelled("Epochs", epochs),
+      labelled("Seconds for each run, at most (0: no limit)", budget)),
+    el("div", { class: "ft-actions" }, train, stop, bars),
+    note,
+    el("div", { class: "ft-plots" }, time.root, size.root),
+    table,
+  );
+
+  function showChoice() {
+    const active = root.getRootNode().activeElement;
+    if (active !== epochs) epochs.value = model.get("choice").epochs;
+    if (active !== budget) budget.value = model.get("choice").seconds;
+  }
+
+  function series(live) {
+    const found = { time: [], size: [] };
+    live.entries.forEach((entry, place) => entry.runs.forEach((run) => {
+      if (!run.points.length) return;
+      const first = run.backend === "pytorch";
+      const kind = `hue-${place % HUES}${first ? "" : " ft-second"}`;
+      const name = `${entry.name}, ${NAMES[run.backend] || run.backend}`;
+      const last = run.points[run.points.length - 1][1];
+      found.time.push({ name, kind, points: run.points, marks: true, shape: place });
+      found.size.push({ name, kind, points: [[entry.parameters, last]], marks: true, shape: place,
+        label: run === entry.runs[0] ? entry.name : "" });
+    }));
+    return found;
+  }
+
+  function showLive() {
+    const live = model.get("live");
+    const running = Boolean(live.running);
+    if (!root.classList.contains("ft-gone")) {
+      train.disabled = running;
+      stop.disabled = !running;
+    }
+    note.textContent = live.note || "";
+    if (running) {
+      const said = live.left === undefined || live.left === null ? "starting …" : `${seconds(live.left)} left`;
+      bars.replaceChildren(progressBar(live.stage || "Waiting for the workers", "race", live.share || 0, said));
+    } else {
+      bars.replaceChildren();
+    }
+    const found = series(live);
+    time.draw(found.time);
+    size.options.xmax = 1.1 * Math.max(1, ...live.entries.map((entry) => entry.parameters));
+    size.draw(found.size);
+    showTable(live);
+  }
+
+  function showTable(live) {
+    table.hidden = !live.entries.length;
+    const names = view.backends;
+    table.replaceChildren(
+      el("thead", {}, el("tr", {},
+        ["backbone", "parameters", "multiply-adds a picture", ...names.map((name) => `${NAMES[name]} accuracy`),
+          ...names.map((name) => `${NAMES[name]} seconds`), ""]
+          .map((title) => (title ? el("th", { scope: "col" }, title) : el("td", {}))))),
+      el("tbody", {}, live.entries.map((entry) => {
+        const of = (name) => entry.runs.find((run) => run.backend === name);
+        return el("tr", { "data-backbone": entry.name },
+          el("th", { scope: "row" }, entry.name),
+          el("td", {}, whole(entry.parameters)),
+          el("td", {}, entry.multiplications),
+          names.map((name) => el("td", {}, of(name) ? percent(of(name).accuracy) : "–")),
+          names.map((name) => el("td", {}, of(name) ? of(name).seconds.toFixed(1) : "–")),
+          el("td", { class: "ft-ended" }, entry.runs.map((run) => run.said).filter(Boolean).join("; ")));
+      })));
+  }
+
+  const listeners = [["change:choice", showChoice], ["change:live", showLive]];
+  for (const [name, work] of listeners) model.on(name, work);
+  const end = signOfLife(model, root);
+  showChoice();
+  showLive();
+  return () => {
+    end();
+    for (const [name, work] of listeners) model.off(name, work);
+  };
+}
+
+export default { render };
