@@ -1,4 +1,4 @@
-# Set-up and the main jobs. `make demo` and `make test` create what they need.
+# Set-up and the main jobs. Each creates what it needs.
 PYTHON ?= python3
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -8,20 +8,27 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench build clean
+.PHONY: demo lab test check notebooks bench build clean
 
 demo: $(READY)  ## the main job on the built-in pictures
 	$(BIN)/ftkit compare --out demo
+
+lab: $(READY)  ## the course, in JupyterLab; your copy of it is in ftkit-course/
+	$(BIN)/ftkit lab
 
 test: $(READY)  ## every check and test
 	$(MAKE) check
 	$(BIN)/python -m pytest
 
-check: $(READY)  ## format, lint, types, import order
+check: $(READY)  ## format, lint, types, import order, notebooks like their sources
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python notebooks/sources/build.py --check
+
+notebooks: $(READY)  ## runs the course's sources and writes its notebooks, minutes; ONLY=NAME for one
+	$(BIN)/python notebooks/sources/build.py $(ONLY)
 
 bench: $(VENV)/.bench  ## speed and memory beside other systems, hours; goes on if interrupted
 	$(BIN)/python benchmarks/speed.py --resume --docs docs/performance.md
