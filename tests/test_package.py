@@ -6,11 +6,13 @@ import subprocess
 import sys
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 import ftkit
 
+ROOT = Path(__file__).parents[1]
 FRAMEWORKS = ("torch", "torchvision", "tensorflow", "keras")
 
 
@@ -74,3 +76,42 @@ def test_python_m_ftkit_tells_the_version():
         [sys.executable, "-m", "ftkit", "--version"], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == f"ftkit {ftkit.__version__}"
+
+
+@pytest.fixture(scope="module")
+def listed():
+    """What ``pyproject.toml`` says of packages."""
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "setuptools"
+    ]
+
+
+def packages():
+    """Each package's folder, by its name."""
+    inside = {path.parent for path in (ROOT / "ftkit").rglob("*") if path.is_file()}
+    found = {".".join(folder.relative_to(ROOT).parts): folder for folder in inside}
+    return {name: folder for name, folder in found.items() if "__pycache__" not in folder.parts} | {
+        "ftkit.course": ROOT / "notebooks"
+    }
+
+
+def test_every_package_is_listed(listed):
+    assert sorted(listed["packages"]) == sorted(packages())
+
+
+def test_every_file_of_a_package_travels_with_it(listed):
+    missing = []
+    for name, folder in packages().items():
+        inside = folder.rglob("*") if name == "ftkit.course" else folder.iterdir()
+        data = {path for path in inside if path.is_file() and path.suffix not in (".py", ".pyc")}
+        for pattern in listed["package-data"].get(name, ()):
+            data -= set(folder.glob(pattern))
+        missing += [path for path in data if "sources" not in path.parts]
+    assert missing == []
+
+
+def test_the_course_is_found_where_ftkit_is_installed():
+    course = files("ftkit.course")
+    assert (course / "en" / "00_start_here.ipynb").is_file()
+    assert (course / "quizzes" / "en" / "00_start_here.json").is_file()

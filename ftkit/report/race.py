@@ -49,7 +49,7 @@ def race(entries: Sequence[Entry]) -> Figure:
     """Accuracy against time, a line per backbone and framework, and against parameters."""
     figure = Picture(figsize=(9, 3.8), layout="constrained")
     figure.set_facecolor(LIGHT.paper)
-    time, size = figure.subplots(1, 2)
+    time, size = figure.subplots(1, 2, sharey=True)
     for axes, title in ((time, "Accuracy against time"), (size, "Accuracy against size")):
         axes_in(axes, LIGHT)
         axes.set_title(title, loc="left", color=LIGHT.text, fontsize=11)
@@ -60,8 +60,10 @@ def race(entries: Sequence[Entry]) -> Figure:
             if found:
                 label = f"{entry.backbone}, {formats.framework(run.backend)}"
                 time.plot(*zip(*found), label=label, **_style(place, run))
-                style = {**_style(place, run), "linestyle": "none"}
+                around = {"markersize": 6 if run.backend == "pytorch" else 11}
+                style = {**_style(place, run), **around, "linestyle": "none"}
                 size.plot([entry.parameters], [found[-1][1]], **style)
+        _name(size, entry)
     time.set_xlabel("seconds, evaluation included")
     time.set_xlim(left=0)
     _sizes(size, entries)
@@ -72,10 +74,26 @@ def race(entries: Sequence[Entry]) -> Figure:
     return figure
 
 
+def _name(axes: Axes, entry: Entry) -> None:
+    """The backbone's name below its lowest mark."""
+    known = [climb(run)[-1][1] for run in entry.runs if run.epochs]
+    if known:
+        place = (entry.parameters, min(known))
+        axes.annotate(
+            entry.backbone,
+            place,
+            (0, -17),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=LIGHT.text,
+        )
+
+
 def _sizes(axes: Axes, entries: Sequence[Entry]) -> None:
     axes.set_xlabel("parameters")
-    axes.set_xlim(0, 1.1 * max(entry.parameters for entry in entries))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: formats.short_count(round(at))))
+    axes.set_xlim(0, 1.15 * max(entry.parameters for entry in entries))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at / 1e6:g}M"))
 
 
 def _style(place: int, run: Run) -> dict[str, Any]:
@@ -86,7 +104,7 @@ def _style(place: int, run: Run) -> dict[str, Any]:
         "color": hue,
         "marker": _MARKS[place % len(_MARKS)],
         "markersize": 6,
-        "markerfacecolor": hue if first else LIGHT.paper,
+        "markerfacecolor": hue if first else "none",
         "linestyle": "-" if first else (0, (4, 2)),
         "linewidth": 1.8,
     }

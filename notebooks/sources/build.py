@@ -30,6 +30,7 @@ from ftkit.writing import write_text
 SOURCES = Path(__file__).parent
 NOTEBOOKS = SOURCES.parent
 CELL_SECONDS = 300
+ENDING_SECONDS = 20
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ftkit)", "language": "python", "name": "python3"},
@@ -119,11 +120,11 @@ def executed(notebook: Any) -> Any:
                     started = psutil.Process().children(recursive=True)
         except CellExecutionError as error:
             raise Failure(str(error)) from error
-        left = psutil.wait_procs(started, timeout=20)[1]
+        left = psutil.wait_procs(started, timeout=ENDING_SECONDS)[1]
         for process in left:
             process.kill()
         if left:
-            raise Failure(f"{len(left)} processes outlived the kernel")
+            raise Failure(f"{len(left)} processes outlived the kernel; they were ended")
         clean(notebook, {str(work): ".", folder: "…", str(Path.home()): "~"})
     return notebook
 

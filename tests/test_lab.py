@@ -1,0 +1,297 @@
+"""The course in a learner's folder, and JupyterLab on it, as a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+
+from ftkit import lab
+from ftkit.errors import FtkitError
+
+FTKIT = [sys.executable, "-m", "ftkit"]
+START_SECONDS = 60
+
+
+@pytest.fixture
+def course(monkeypatch):
+    """Lets the course hold other notebooks: a function that takes them."""
+
+    def is_now(**notebooks):
+        monkeypatch.setattr(
+            lab, "course", lambda: {f"{name}.ipynb": text for name, text in notebooks.items()}
+        )
+
+    is_now(one=b"one", two=b"two")
+    return is_now
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_the_course_is_copied_into_a_new_folder(course, tmp_path):
+    brought = lab.bring(tmp_path / "new" / "folder")
+    assert contents(brought.folder) == {"one.ipynb": b"one", "two.ipynb": b"two"}
+    assert brought.copied == ["one.ipynb", "two.ipynb"]
+
+
+def test_the_course_that_ftkit_carries_has_the_first_notebook():
+    notebooks = lab.course()
+    assert lab.FIRST in notebooks
+    assert all(json.loads(content)["cells"] for content in notebooks.values())
+
+
+def test_what_the_learner_changed_stays_when_the_course_is_copied_again(course, tmp_path):
+    lab.bring(tmp_path)
+    (tmp_path / "one.ipynb").write_bytes(b"mine")
+    course(one=b"newer", two=b"newer")
+    brought = lab.bring(tmp_path)
+    assert contents(tmp_path) == {"one.ipynb": b"mine", "two.ipynb": b"two"}
+    assert brought.waiting == ["one.ipynb", "two.ipynb"]
+
+
+def test_a_file_that_was_there_before_the_course_stays(course, tmp_path):
+    (tmp_path / "one.ipynb").write_bytes(b"mine")
+    for update in (False, True):
+        lab.bring(tmp_path, update)
+        assert (tmp_path / "one.ipynb").read_bytes() == b"mine"
+    assert (tmp_path / "one.new.ipynb").read_bytes() == b"one"
+
+
+def test_a_notebook_that_the_learner_removed_comes_back(course, tmp_path):
+    lab.bring(tmp_path)
+    (tmp_path / "one.ipynb").unlink()
+    assert lab.bring(tmp_path).copied == ["one.ipynb"]
+    assert (tmp_path / "one.ipynb").read_bytes() == b"one"
+
+
+def test_an_update_replaces_what_the_learner_has_not_touched(course, tmp_path):
+    lab.bring(tmp_path)
+    course(one=b"newer", two=b"two")
+    brought = lab.bring(tmp_path, update=True)
+    assert contents(tmp_path) == {"one.ipynb": b"newer", "two.ipynb": b"two"}
+    assert brought.replaced == ["one.ipynb"]
+
+
+def test_an_update_brings_a_newer_version_beside_what_the_learner_changed(course, tmp_path):
+    lab.bring(tmp_path)
+    (tmp_path / "one.ipynb").write_bytes(b"mine")
+    (tmp_path / "two.ipynb").write_bytes(b"mine too")  # of which there is no newer version
+    course(one=b"newer", two=b"two")
+    brought = lab.bring(tmp_path, update=True)
+    assert contents(tmp_path) == {
+        "one.ipynb": b"mine",
+        "one.new.ipynb": b"newer",
+        "two.ipynb": b"mine too",
+    }
+    assert brought.beside == ["one.new.ipynb"]
+
+
+def test_an_update_brings_each_version_once(course, tmp_path):
+    lab.bring(tmp_path)
+    (tmp_path / "one.ipynb").write_bytes(b"mine")
+    course(one=b"newer")
+    lab.bring(tmp_path, update=True)
+    (tmp_path / "one.new.ipynb").unlink()
+    assert lab.bring(tmp_path, update=True).beside == []
+    assert not (tmp_path / "one.new.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        (b"second", {"one.new.ipynb": b"third"}),
+        (b"my notes", {"one.new.ipynb": b"my notes", "one.new-2.ipynb": b"third"}),
+    ],
+    ids=["untouched", "changed"],
+)
+def test_a_version_beside_gives_way_to_a_newer_one_unless_the_learner_changed_it(
+    course, tmp_path, beside, expected
+):
+    lab.bring(tmp_path)
+    (tmp_path / "one.ipynb").write_bytes(b"mine")
+    course(one=b"second")
+    lab.bring(tmp_path, update=True)
+    (tmp_path / "one.new.ipynb").write_bytes(beside)
+    course(one=b"third")
+    lab.bring(tmp_path, update=True)
+    assert contents(tmp_path) == {"one.ipynb": b"mine", "two.ipynb": b"two", **expected}
+
+
+def test_a_learner_who_took_the_newer_version_over_gets_the_next_in_its_place(course, tmp_path):
+    lab.bring(tmp_path)
+    (tmp_path / "one.ipynb").write_bytes(b"mine")
+    course(one=b"second")
+    lab.bring(tmp_path, update=True)
+    (tmp_path / "one.new.ipynb").replace(tmp_path / "one.ipynb")
+    course(one=b"third")
+    assert lab.bring(tmp_path, update=True).replaced == ["one.ipynb"]
+
+
+@pytest.mark.parametrize("record", [None, "no JSON", "[]"])
+def test_without_its_record_an_update_takes_every_notebook_for_the_learners(
+    course, tmp_path, record
+):
+    lab.bring(tmp_path)
+    path = tmp_path / lab.OWN / "course.json"
+    if record is None:
+        path.unlink()
+    else:
+        path.write_text(record)
+    course(one=b"newer", two=b"two")
+    brought = lab.bring(tmp_path, update=True)
+    assert (tmp_path / "one.ipynb").read_bytes() == b"one"
+    assert (brought.replaced, brought.beside) == ([], ["one.new.ipynb"])
+
+
+def test_a_link_that_leads_nowhere_is_not_written_through(course, tmp_path):
+    (tmp_path / "one.ipynb").symlink_to(tmp_path / "elsewhere")
+    for update in (False, True):
+        lab.bring(tmp_path, update)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = subprocess.run(
+        [*FTKIT, "lab", tmp_path / "file", "--no-browser"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(r"ftkit: Expected a folder that can be written at .*\n", done.stderr)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_copied(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [*FTKIT, "lab", tmp_path / "new", "--port", port], capture_output=True, text=True
+        )
+    assert done.returncode == 2
+    assert f"Expected port {port} to be free" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_cannot_be_is_told(port):
+    with pytest.raises(FtkitError, match=f"must lie in 1..65535; got {port}"):
+        lab.check(port)
+
+
+def test_what_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
+    find = lab.importlib.util.find_spec
+    monkeypatch.setattr(
+        lab.importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else find(name)
+    )
+    with pytest.raises(FtkitError, match=r"needs jupyterlab, not .* pip install 'ftkit\[lab\]'"):
+        lab.check()
+
+
+class Opened:
+    """``ftkit lab`` as it runs."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        home = folder / "home"
+        home.mkdir()
+        mine = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "JUPYTER_TOKEN": "a-token"}
+        environment = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
+        self.home = home
+        self.folder = folder / "course"
+        self.url = f"http://127.0.0.1:{port}"
+        self.process = subprocess.Popen(
+            [*FTKIT, "lab", self.folder, "--no-browser", "--port", str(port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**environment, **mine},
+            start_new_session=True,
+        )
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                self.ask("/api/status")
+                return
+            except OSError:
+                time.sleep(0.1)
+        self.process.kill()
+        raise AssertionError(self.process.communicate()[0])
+
+    def ask(self, path, data=None, token="a-token"):
+        headers = {"Authorization": f"token {token}"}
+        request = urllib.request.Request(f"{self.url}{path}", data, headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.read().decode()
+
+    def start_kernel(self):
+        """A kernel that has itself started a process, and all processes below ``ftkit lab``."""
+        self.ask("/api/kernels", b"{}")
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            below = psutil.Process(self.process.pid).children(recursive=True)
+            if any("ipykernel_launcher" in " ".join(item.cmdline()) for item in below):
+                return below
+            time.sleep(0.1)
+        raise AssertionError("no kernel was started")
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def opened(tmp_path):
+    found = Opened(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_jupyterlab_serves_the_course_until_a_signal_and_leaves_no_process(opened, number):
+    below = opened.start_kernel()
+    page = opened.ask(f"/lab/tree/{lab.FIRST}")
+    assert "JupyterLab" in page
+    opened.process.send_signal(number)
+    said, _ = opened.process.communicate(timeout=30)
+    assert opened.process.returncode == 0, said
+    assert not psutil.wait_procs(below, timeout=5)[1]
+    assert str(opened.folder) in said
+    assert f"/lab/tree/{lab.FIRST}" in said
+    assert "Traceback" not in said
+
+
+def test_jupyterlab_is_the_learners_own_and_finds_ftkit(opened):
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        opened.ask("/api/contents", token="another")
+    names = [item["name"] for item in json.loads(opened.ask("/api/contents"))["content"]]
+    assert sorted(names) == sorted(lab.course())
+    kernels = json.loads(opened.ask("/api/kernelspecs"))
+    assert kernels["kernelspecs"]["python3"]["spec"]["argv"][0] == sys.executable
+    for plugin, values in lab.SETTINGS.items():
+        found = json.loads(opened.ask(f"/lab/api/settings/{plugin}"))["schema"]["properties"]
+        assert {name: found[name]["default"] for name in values} == values
+    written = {path.name for path in opened.home.rglob("*") if path.is_file()}
+    assert not any(name.endswith((".jupyterlab-settings", "kernel.json")) for name in written)
+
+
+def test_when_jupyterlab_ends_by_itself_so_does_ftkit_lab(opened):
+    below = opened.start_kernel()
+    opened.ask("/api/shutdown", b"{}")
+    said, _ = opened.process.communicate(timeout=30)
+    assert opened.process.returncode == 0, said
+    assert not psutil.wait_procs(below, timeout=5)[1]
