@@ -127,11 +127,6 @@ def fetch(options: argparse.Namespace) -> int:
     return 0
 
 
-def _finish(results: api.Results | api.SweepResults, folder: Path, files: str) -> int:
-    """Shows and writes what was found, and gives the exit code.
-
-    Raises:
-        KeyboardInterrupt: If nothing was, because it was ended before the first run.
 def open_course(options: argparse.Namespace) -> int:
     """``ftkit lab``."""
     lab.check(options.port)
@@ -140,6 +135,11 @@ def open_course(options: argparse.Namespace) -> int:
     return lab.serve(brought.folder, options.port, options.browser)
 
 
+def _finish(results: api.Results | api.SweepResults, folder: Path, files: str) -> int:
+    """Shows and writes what was found, and gives the exit code.
+
+    Raises:
+        KeyboardInterrupt: If nothing was, because it was ended before the first run.
     """
     if not results.runs:
         raise KeyboardInterrupt
@@ -230,12 +230,6 @@ def _parser() -> argparse.ArgumentParser:
     fetching.add_argument("--list", action="store_true", help="show what is in the cache")
     fetching.set_defaults(command=fetch)
 
-    pretraining = commands.add_parser(
-        "pretrain",
-        help="make a backbone's bundled weights",
-        description="Trains a backbone from random weights and writes safetensors and a card.",
-        allow_abbrev=False,
-    )
     opening = commands.add_parser(
         "lab",
         help="open the course in JupyterLab",
@@ -261,6 +255,12 @@ def _parser() -> argparse.ArgumentParser:
     opening.add_argument("--port", type=int, metavar="N", help="where it listens (a free one)")
     opening.set_defaults(command=open_course)
 
+    pretraining = commands.add_parser(
+        "pretrain",
+        help="make a backbone's bundled weights",
+        description="Trains a backbone from random weights and writes safetensors and a card.",
+        allow_abbrev=False,
+    )
     source = Recipe(
         data="shapes",
         train_size=40_000,
