@@ -105,6 +105,7 @@ def compare(
     on_event: OnEvent | None = None,
     cache: bool = True,
     cache_memory: int | None = None,
+    export: str | Path | None = None,
 ) -> Results:
     """Runs a recipe in each backend, each in a process of its own, and holds them side by side.
 
@@ -115,11 +116,14 @@ def compare(
         cache: Whether what is frozen is computed once and kept.
         cache_memory: Bytes of it to hold in memory, the rest on disk; None takes a quarter of
             what is free.
+        export: A folder for the final weights of each run, as safetensors in torchvision's names:
+            ``pytorch-fine-tuning.safetensors``. Each run then says where its own are.
 
     Raises:
-        FtkitError: If the recipe or a backend cannot be used.
+        FtkitError: If the recipe or a backend cannot be used, or the folder cannot be written.
     """
-    found = run_comparison(recipe or Recipe(), backends, on_event, cache, cache_memory)
+    folder = None if export is None else Path(export)
+    found = run_comparison(recipe or Recipe(), backends, on_event, cache, cache_memory, folder)
     return Results(**vars(found))
 
 
@@ -202,13 +206,14 @@ def run(
     on_event: OnEvent | None = None,
     cache: bool = True,
     cache_memory: int | None = None,
+    export: str | Path | None = None,
 ) -> Results:
     """Runs a recipe in one backend, in a process of its own; else as :func:`compare`.
 
     Raises:
         FtkitError: If the recipe or the backend cannot be used.
     """
-    return compare(recipe, (backend,), on_event, cache, cache_memory)
+    return compare(recipe, (backend,), on_event, cache, cache_memory, export)
 
 
 def events(

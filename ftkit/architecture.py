@@ -170,6 +170,13 @@ class Architecture:
         return tuple(self.block_ends)
 
     @cached_property
+    def map_blocks(self) -> tuple[str, ...]:
+        """The blocks that end in a map, height × width; those behind it end in a vector."""
+        flat = next(item.block for item in self.operations if item.kind == "flatten")
+        blocks = (*self.blocks, self.head_block)
+        return blocks[: blocks.index(flat)]
+
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tensor by its full name, ``"layer1.0.conv2.weight"``."""
         return {

@@ -75,7 +75,12 @@ def compare(options: argparse.Namespace) -> int:
     check_writable(options.out)
     with progress() as show:
         results = api.compare(
-            recipe, _names(options.backends), show, options.cache, options.cache_memory
+            recipe,
+            _names(options.backends),
+            show,
+            options.cache,
+            options.cache_memory,
+            options.export,
         )
     return _finish(results, options.out, "report.html, curves.png, summary.json, history.json")
 
@@ -191,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_running_options(comparing)
     add("--strategies", metavar="A,B", help=f"of {', '.join(STRATEGIES)} (all)")
     add("--freeze-depth", type=int, metavar="N", help="blocks that stay frozen when fine-tuning")
+    add("--export", type=Path, metavar="DIR", help="write each run's final weights there")
     comparing.set_defaults(command=compare)
 
     sweeping = commands.add_parser(

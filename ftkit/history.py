@@ -187,7 +187,19 @@ class RunFailed:
     details: str = ""
 
 
-Event = PhaseStart | Computing | Kept | Step | Epoch | PhaseEnd | RunEnd | RunFailed
+@dataclass(frozen=True)
+class Explained:
+    """Where a network looks has been computed.
+
+    Attributes:
+        file: Where the maps are (see :mod:`ftkit.engine.explain`).
+    """
+
+    kind: ClassVar[str] = "explained"
+    file: str
+
+
+Event = PhaseStart | Computing | Kept | Step | Epoch | PhaseEnd | RunEnd | RunFailed | Explained
 _EVENTS = {cls.kind: cls for cls in get_args(Event)}
 
 
@@ -231,6 +243,7 @@ class Run:
         seconds: Wall time from the first phase to the end, evaluation included, starting the
             process and loading the data not.
         end: Predictions, memory, device and versions; None unless the run came to its end.
+        weights: The file of its final weights; empty unless they were exported.
     """
 
     backend: str
@@ -246,13 +259,14 @@ class Run:
     audits: list[dict[str, Any]] = field(default_factory=list)
     end: RunEnd | None = None
     seconds: float = 0.0
+    weights: str = ""
 
     def add(self, event: Event) -> None:
         """Takes in the next event of the run."""
         if isinstance(event, PhaseStart):
             self.phases.append(event)
-        elif isinstance(event, Computing):
-            pass  # its outcome is told by Kept
+        elif isinstance(event, (Computing, Explained)):
+            pass  # the outcome of the one is told by Kept, that of the other by its file
         elif isinstance(event, Kept):
             self.kept.append(event)
         elif isinstance(event, Step):

@@ -90,6 +90,25 @@ class Backend(Protocol):
             ends: Blocks that each of its outputs has been through, ascending.
         """
 
+    def grad_cam(
+        self,
+        network: Any,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        block: str | None = None,
+    ) -> NDArray[Any]:
+        """Where a network looks for a class (Grad-CAM), in inference mode, ``(n, height, width)``.
+
+        Args:
+            network: The network.
+            images: uint8, shape ``(n, height, width, 3)``, RGB.
+            labels: The class that is asked for, for each picture: int64, shape ``(n,)``.
+            block: Of which block's output; None takes the last that is a map.
+
+        Raises:
+            FtkitError: If no block of that name ends in a map.
+        """
+
     def predict(self, network: Any, images: NDArray[Any] | Rows, depth: int = 0) -> NDArray[Any]:
         """The logits of pictures in inference mode, shape ``(n, classes)``.
 

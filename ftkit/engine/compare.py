@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from ftkit.errors import FtkitError, unknown_name
 from ftkit.freezing import check_batch_norm, frozen_at_depth, resolve, still_depth
 from ftkit.history import Event, Run, RunFailed
 from ftkit.recipe import Recipe
+from ftkit.writing import writable_folder
 
 COMPARED_STEPS = 40
 FP64_BOUND = 1e-9
@@ -234,32 +235,49 @@ class Experiment:
         }
 
 
-def follow(worker: Worker, job: dict[str, Any], run: Run) -> Iterator[tuple[Run, Event]]:
+def follow(
+    worker: Worker, job: dict[str, Any], run: Run
+) -> Generator[tuple[Run, Event], None, None]:
     """Runs a job, takes its events into the run, and passes them on.
 
     On Ctrl-C, or if the caller stops listening, the worker is asked to end after its current
     batch, and what it still tells is taken in.
     """
     started: float | None = None
+
+    def take(event: Event) -> None:
+        run.add(event)
+        if run.end is not None:
+            run.weights = job.get("export") or ""
+
     try:
         for event in worker.run(job):
             started = time.perf_counter() if started is None else started
-            run.add(event)
+            take(event)
             run.seconds = time.perf_counter() - started
             yield run, event
     except (KeyboardInterrupt, GeneratorExit):
         try:
             worker.stop()
             for event in worker.rest(PATIENCE_SECONDS):
-                run.add(event)
+                take(event)
         finally:
             if run.status == "running":
                 run.status = "stopped"
         raise
 
 
+def weights_file(folder: Path, backend: str, strategy: str) -> Path:
+    """Where a run's final weights are written."""
+    return folder / f"{backend}-{strategy}.safetensors"
+
+
 def stream(
-    experiment: Experiment, session: Session, runs: list[Run], seed: int | None = None
+    experiment: Experiment,
+    session: Session,
+    runs: list[Run],
+    seed: int | None = None,
+    export: Path | None = None,
 ) -> Generator[tuple[Run, Event], None, None]:
     """Runs every strategy in every backend, one after the other, so that times are honest.
 
@@ -268,6 +286,7 @@ def stream(
         session: The workers.
         runs: Each run is added here when it begins.
         seed: The recipe's seed, if this is one of several experiments.
+        export: A folder for the final weights of each run.
 
     Yields:
         The run, which has taken in the event, and the event.
@@ -286,7 +305,8 @@ def stream(
         for strategy in experiment.recipe.strategies:
             run = Run(backend, strategy, seed)
             runs.append(run)
-            job = experiment.job(session.folder, strategy, backend)
+            file = weights_file(export, backend, strategy) if export else None
+            job = experiment.job(session.folder, strategy, backend, export=file)
             yield from follow(session.worker(backend), job, run)
         if not experiment.repeated:  # else the next finds there what they have in common
             session.relieve(backend)
@@ -298,6 +318,7 @@ def compare(
     on_event: OnEvent | None = None,
     cache: bool = True,
     cache_memory: int | None = None,
+    export: Path | None = None,
 ) -> Comparison:
     """Runs a recipe in each backend and says whether the frameworks match.
 
@@ -310,18 +331,20 @@ def compare(
             measure the noise floor, whose strategy says so.
         cache: Whether what is frozen is computed once and kept.
         cache_memory: Bytes of it to hold in memory; None takes a quarter of what is free.
+        export: A folder for the final weights of each run.
 
     Raises:
-        FtkitError: If the recipe or a backend cannot be used.
+        FtkitError: If the recipe or a backend cannot be used, or the folder cannot be written.
     """
     check_backends(backends)
+    folder = writable_folder(export).absolute() if export else None
     experiment = Experiment(recipe, backends, cache, cache_memory)
     runs: list[Run] = []
     matches: list[Match] = []
     interrupted = False
     with Session(backends) as session:
         try:
-            with closing(stream(experiment, session, runs)) as events:
+            with closing(stream(experiment, session, runs, export=folder)) as events:
                 for run, event in events:
                     if on_event:
                         on_event(run, event)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
-from ftkit.engine.compare import Experiment, follow
+from ftkit.engine.compare import Experiment, follow, weights_file
 from ftkit.engine.session import Session
 from ftkit.environments import check_backends
 from ftkit.errors import FtkitError
 from ftkit.history import Event, Run, RunFailed
+from ftkit.writing import writable_folder
 
 OnEvent = Callable[[Run, Event], None]
 
@@ -37,6 +39,7 @@ class Live:
         self._session: Session | None = None
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._lent = False
         self._stopping = threading.Event()
         atexit.register(self.close)
 
@@ -47,8 +50,8 @@ class Live:
 
     @property
     def busy(self) -> bool:
-        """Whether a framework is training."""
-        return any(thread.is_alive() for thread in self._threads)
+        """Whether a framework is training, or its worker is lent."""
+        return self._lent or any(thread.is_alive() for thread in self._threads)
 
     def train(
         self,
@@ -58,6 +61,7 @@ class Live:
         on_done: Callable[[list[Run]], None] | None = None,
         backends: Sequence[str] | None = None,
         max_steps: int | None = None,
+        export: str | Path | None = None,
     ) -> list[Run]:
         """Starts a run in each framework, and returns at once.
 
@@ -68,24 +72,26 @@ class Live:
             on_done: Called from a thread with all runs when the last has ended.
             backends: In which frameworks; None takes all.
             max_steps: End after so many steps.
+            export: A folder for the final weights of each run.
 
         Returns:
             The runs, which take in the events as they come.
 
         Raises:
             Busy: If a framework is training already.
+            FtkitError: If the folder cannot be written.
         """
+        folder = None if export is None else writable_folder(Path(export)).absolute()
         chosen = self.backends if backends is None else tuple(backends)
         with self._lock:
-            if self.busy:
-                raise Busy("Something is training already. Wait for its end, or stop it.")
-            session = self._started()
+            session = self._free()
             self._stopping.clear()
             runs = [Run(backend, strategy) for backend in chosen]
             left = list(runs)
+            files = [folder and weights_file(folder, backend, strategy) for backend in chosen]
             jobs = [
-                experiment.job(session.folder, strategy, backend, max_steps=max_steps)
-                for backend in chosen
+                experiment.job(session.folder, strategy, backend, max_steps=max_steps, export=file)
+                for backend, file in zip(chosen, files)
             ]
 
             def listen(run: Run, job: dict[str, object]) -> None:
@@ -114,6 +120,21 @@ class Live:
                 thread.start()
         return runs
 
+    @contextmanager
+    def borrowed(self) -> Iterator[Session]:
+        """The workers for work of another kind; nothing trains meanwhile.
+
+        Raises:
+            Busy: If a framework is training.
+        """
+        with self._lock:
+            session = self._free()
+            self._lent = True
+        try:
+            yield session
+        finally:
+            self._lent = False
+
     def stop(self) -> None:
         """Asks every run to end after its current batch."""
         self._stopping.set()
@@ -134,6 +155,12 @@ class Live:
         session, self._session = self._session, None
         if session is not None:
             session.__exit__(None, None, None)
+
+    def _free(self) -> Session:
+        """The workers, if nothing trains in them."""
+        if self.busy:
+            raise Busy("Something is training already. Wait for its end, or stop it.")
+        return self._started()
 
     def _started(self) -> Session:
         if self._session is None:

@@ -22,12 +22,13 @@ import psutil
 
 from ftkit.environments import check_backends, interpreter, program
 from ftkit.errors import FtkitError
-from ftkit.history import Event, RunEnd, RunFailed, event_from_dict
+from ftkit.history import Event, Explained, RunEnd, RunFailed, event_from_dict
 from ftkit.version import __version__
 
 QUIET_SECONDS = 0.2
 IDLE_BYTES = 2 * 2**30  # more than either framework needs for itself and a small network
 TAIL_CHARACTERS = 4000
+LAST = (RunEnd, Explained, RunFailed)  # a job's last event
 START = program("ftkit.engine.worker")
 # PyTorch's maps are too large for glibc to keep once they are freed: it gives them back, and the
 # system clears their pages anew in each step. Told to keep up to 2 GiB, a step is a tenth faster
@@ -118,7 +119,7 @@ class Worker:
         return tuple(self._ready["devices"])
 
     def run(self, job: dict[str, Any]) -> Iterator[Event]:
-        """Runs a job; the last event is a ``RunEnd`` or a ``RunFailed``, whatever happens."""
+        """Runs a job; the last event is one of :data:`LAST`, whatever happens."""
         self.devices()
         try:
             self._send({"do": "run", **job})
@@ -129,7 +130,7 @@ class Worker:
             message = self._next()
             event = self._death() if message is None else event_from_dict(message)
             yield event
-            if isinstance(event, (RunEnd, RunFailed)):
+            if isinstance(event, LAST):
                 return
 
     def stop(self) -> None:
@@ -153,7 +154,7 @@ class Worker:
                 return
             event = event_from_dict(message)
             yield event
-            if isinstance(event, (RunEnd, RunFailed)):
+            if isinstance(event, LAST):
                 return
 
     def close(self) -> None:

@@ -23,13 +23,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from ftkit.backbones.catalogue import architecture
 from ftkit.backends.caching import Cache
 from ftkit.backends.protocol import Backend
 from ftkit.data.store import open_stored
-from ftkit.history import RunEnd, RunFailed, Step, event_to_dict
+from ftkit.history import Explained, RunEnd, RunFailed, Step, event_to_dict
 from ftkit.recipe import Recipe
 from ftkit.version import __version__
 
@@ -106,7 +108,10 @@ def main() -> None:
     while True:
         job = inbox.jobs.get()
         try:
-            run_job(backend, job, inbox.stop.is_set, send, cache)
+            if job["do"] == "explain":
+                explain_job(backend, job, send)
+            else:
+                run_job(backend, job, inbox.stop.is_set, send, cache)
         except Exception as error:  # whatever breaks a run is told, and costs only that run
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             send(event_to_dict(RunFailed(reason, traceback.format_exc())))
@@ -166,6 +171,35 @@ def run_job(
         steps += isinstance(event, Step)
         if isinstance(event, RunEnd) and job["export"]:
             part = Path(job["export"]).with_suffix(".part")
-            save_file(backend.export(network), part)
+            save_file(backend.export(network), part, {"zoo": job["zoo"]})
             part.replace(job["export"])
         send(event_to_dict(event))
+
+
+def explain_job(
+    backend: Backend, job: dict[str, Any], send: Callable[[dict[str, Any]], None]
+) -> None:
+    """Computes where a trained network looks, writes it, and says so.
+
+    Args:
+        backend: The framework.
+        job: ``recipe``, ``classes`` (how many), ``tensors`` (the weights that a run exported),
+            ``pictures`` (safetensors: ``images``, and ``labels``, the class that is asked for),
+            ``block`` (of which block's output, or None), ``file`` (where to write the ``maps``).
+        send: Takes the event as JSON types.
+    """
+    recipe = Recipe.from_dict(job["recipe"])
+    with safe_open(job["tensors"], "numpy") as weights:
+        zoo = (weights.metadata() or {}).get("zoo", "torchvision")
+    network_layers = architecture(recipe.backbone, recipe.head, job["classes"], zoo)
+    network = backend.build(
+        network_layers,
+        load_file(job["tensors"]),
+        recipe.precision,
+        recipe.device,
+        recipe.differences,
+    )
+    given = load_file(job["pictures"])
+    maps = backend.grad_cam(network, given["images"], given["labels"], job["block"])
+    save_file({"maps": maps.astype(np.float32)}, job["file"])
+    send(event_to_dict(Explained(job["file"])))

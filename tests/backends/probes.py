@@ -348,6 +348,46 @@ def through_the_cut(backend: Any, arrays: Arrays, **options: Any) -> Arrays:
     return found
 
 
+def looking(
+    backend: Any,
+    arrays: Arrays,
+    block: str | None = None,
+    beside: list[int] | None = None,
+    freeze: dict[str, Any] | None = None,
+    **options: Any,
+) -> Arrays:
+    """Grad-CAM's maps of ``images`` for ``labels``, and what they are made of.
+
+    With ``beside``, the maps of those pictures alone too. With ``freeze``, of a network that
+    stands ready to train by that plan.
+    """
+    network, made = network_of(backend, arrays, **options)
+    if freeze is not None:
+        backend.apply_freeze(network, resolve(FreezePlan(**freeze), made))
+    images, labels = arrays["images"], arrays["labels"]
+    before, modes = backend.fingerprints(network), backend.batch_norm_modes(network)
+    found = {"maps": backend.grad_cam(network, images, labels, block)}
+    found["moved"] = before != backend.fingerprints(network)
+    found["modes_changed"] = modes != backend.batch_norm_modes(network)
+    if beside:
+        found["beside"] = backend.grad_cam(network, images[beside], labels[beside], block)
+    found["output"] = backend.features(network, images[:1], block or made.map_blocks[-1])
+    found["head"] = backend.export(network)[f"{made.layers[-1].name}.weight"]
+    return found
+
+
+def channel_slopes(
+    backend: Any, arrays: Arrays, block: str, label: int, step: float, **options: Any
+) -> Arrays:
+    """What the first picture's logit gains where a whole channel of a block rises by 1."""
+    network, made = network_of(backend, arrays, **options)
+    depth = made.blocks.index(block) + 1
+    output = backend.features(network, arrays["images"][:1], block)
+    rise = step * np.eye(output.shape[-1])[:, None, None, :]
+    up, down = (backend.predict(network, output + way * rise, depth) for way in (1, -1))
+    return {"slopes": (up - down)[:, label] / (2 * step)}
+
+
 def held(backend: Any, arrays: Arrays, depth: int, augment: str) -> Arrays:
     """Batches and evaluation of what is held on the device, here the CPU, and of what is not."""
     network, _ = network_of(backend, arrays)

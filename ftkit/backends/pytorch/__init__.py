@@ -2,6 +2,7 @@
 
 from ftkit.backends.pytorch.backbones import Network, build, export, fingerprints, load
 from ftkit.backends.pytorch.devices import device_memory_mb, devices, pick_device, versions
+from ftkit.backends.pytorch.explaining import grad_cam
 from ftkit.backends.pytorch.features import features
 from ftkit.backends.pytorch.feeding import hold
 from ftkit.backends.pytorch.freezing import apply_freeze, batch_norm_modes
@@ -22,6 +23,7 @@ __all__ = [
     "features",
     "fingerprints",
     "front",
+    "grad_cam",
     "hold",
     "load",
     "make_optimizer",

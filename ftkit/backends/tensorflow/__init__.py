@@ -2,6 +2,7 @@
 
 from ftkit.backends.tensorflow.backbones import Network, build, export, fingerprints, load
 from ftkit.backends.tensorflow.devices import device_memory_mb, devices, pick_device, versions
+from ftkit.backends.tensorflow.explaining import grad_cam
 from ftkit.backends.tensorflow.features import features
 from ftkit.backends.tensorflow.feeding import hold
 from ftkit.backends.tensorflow.freezing import apply_freeze, batch_norm_modes
@@ -22,6 +23,7 @@ __all__ = [
     "features",
     "fingerprints",
     "front",
+    "grad_cam",
     "hold",
     "load",
     "make_optimizer",
