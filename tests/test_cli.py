@@ -354,6 +354,13 @@ def test_the_memory_of_the_cache_is_given_in_units_of_1024(asked, command, size,
     assert asked(command, "--cache-memory", size).cache_memory == bytes_
 
 
+@pytest.mark.parametrize(
+    ("options", "folder"), [((), None), (("--export", "weights"), Path("weights"))]
+)
+def test_weights_are_written_only_where_somebody_asks(asked, options, folder):
+    assert asked("compare", *options).export == folder
+
+
 @pytest.mark.parametrize("size", ["lots", "2X", "G", "1e9", "-1", "2 G G", "nan", "", "9" * 400])
 def test_what_is_no_size_is_refused_with_examples_of_some_that_are(asked, capsys, size):
     with pytest.raises(SystemExit):
