@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -30,10 +30,7 @@ OWN = ".ftkit"
 NEEDED = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
 PATIENCE_SECONDS = 10.0
 SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-    },
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},  # asks no website
     # Widgets show their last state when a notebook is opened again.
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
@@ -135,15 +132,13 @@ def serve(folder: Path, port: int | None = None, browser: bool = True) -> int:
         browser: Whether to open it in a browser.
 
     Returns:
-        0, or JupyterLab's own exit code if it ended by itself.
+        0, or 1 if JupyterLab failed.
     """
     own = folder.resolve() / OWN
     options = [
         f"--ServerApp.root_dir={folder.resolve()}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         f"--LabApp.workspaces_dir={own / 'workspaces'}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--ServerApp.log_level=WARN",
         *(["--no-browser"] if not browser else []),
         *([f"--port={port}", "--port-retries=0"] if port is not None else []),
@@ -157,7 +152,7 @@ def serve(folder: Path, port: int | None = None, browser: bool = True) -> int:
     )
     _listen_for_the_end()
     try:
-        return process.wait()
+        return 1 if process.wait() else 0
     except KeyboardInterrupt:
         return 0
     finally:
@@ -254,7 +249,7 @@ def _beside(path: Path, known: Mapping[str, str]) -> Path:
 
 def _listen_for_the_end() -> None:
     """Lets Ctrl-C, SIGTERM and a closed terminal raise KeyboardInterrupt, once."""
-    names: Sequence[str] = ("SIGINT", "SIGTERM", "SIGHUP")
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
     ending = [getattr(signal, name) for name in names if hasattr(signal, name)]
 
     def asked(number: int, frame: FrameType | None) -> None:
