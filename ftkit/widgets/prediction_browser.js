@@ -91,7 +91,7 @@ function render({ model, el: target }) {
   };
 
   function matrix(item) {
-    const table = el("table", { class: "ft-matrix" },
+    const table = el("table", { class: classes().length > 4 ? "ft-matrix ft-many" : "ft-matrix" },
       el("caption", {}, `${NAMES[item.backend]}, ${percent(item.accuracy)} right`),
       el("thead", {},
         el("tr", {}, el("td", {}), el("th", { colspan: classes().length, scope: "colgroup", class: "ft-across" }, "taken for")),

@@ -21,7 +21,7 @@ from ftkit.report.mistakes import SHOWN, figure_of, summary_of
 from ftkit.report.predictions import FILTERS, Cell, Predictions, predictions_of
 from ftkit.report.samples import finished
 from ftkit.widgets.frame import Frame, script
-from ftkit.widgets.prediction_view import cards, view_of
+from ftkit.widgets.prediction_view import cards, readable_block, view_of
 
 PAGE = 24
 """Pictures on a page."""
@@ -69,7 +69,7 @@ class PredictionBrowser(Frame):
                 "cell": None,
                 "page": 0,
                 "look": False,
-                "block": self._network.map_blocks[-1],
+                "block": readable_block(self._network, dataset.image_size),
                 "asked": "predicted",
             },
         )

@@ -24,15 +24,15 @@ from ftkit.report.samples import finished
 WRITTEN_OUT = 12
 """Classes, at most, whose confusion matrix is shown; of more, the pairs that are mistaken most."""
 
+READABLE = 4
+"""Rows and columns, at least, of the map that is shown at first."""
+
 Heat = Mapping[tuple[str, int], NDArray[np.float32]]
 
 
 def view_of(results: Comparison, predictions: Predictions, network: Architecture) -> dict[str, Any]:
     """What a page shows of a strategy, whichever pictures are chosen."""
     dataset = results.dataset
-    sizes = dict(
-        zip((item.block for item in network.operations), network.sizes(dataset.image_size))
-    )
     many = len(dataset.class_names) > WRITTEN_OUT
     return {
         "data": dataset.name,
@@ -55,11 +55,25 @@ def view_of(results: Comparison, predictions: Predictions, network: Architecture
             for row, backend in enumerate(predictions.backends)
         ],
         "blocks": [
-            {"name": name, "size": "{} × {}".format(*sizes[name])} for name in network.map_blocks
+            {"name": name, "size": "{} × {}".format(*size)}
+            for name, size in map_sizes(network, dataset.image_size).items()
         ],
         "no_weights": no_weights(finished(results, predictions.strategy)),
         "scale": heat.scale(),
     }
+
+
+def map_sizes(network: Architecture, image_size: int) -> dict[str, tuple[int, int]]:
+    """Height and width of the output of each block that ends in a map."""
+    last = dict(zip((item.block for item in network.operations), network.sizes(image_size)))
+    return {name: last[name] for name in network.map_blocks}
+
+
+def readable_block(network: Architecture, image_size: int) -> str:
+    """The last block whose map tells more than in which quarter; else the last with a map."""
+    sizes = map_sizes(network, image_size)
+    large = [name for name, size in sizes.items() if min(size) >= READABLE]
+    return large[-1] if large else list(sizes)[-1]
 
 
 def pairs_of(predictions: Predictions, backend: str) -> list[dict[str, Any]]:

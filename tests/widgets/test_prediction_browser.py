@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from ftkit.architecture import Head
+from ftkit.backbones.catalogue import architecture
 from ftkit.data.dataset import Dataset, Split
 from ftkit.engine.comparison import Comparison
 from ftkit.engine.live import Busy
@@ -16,6 +18,7 @@ from ftkit.errors import FtkitError, RunBrokeOff
 from ftkit.history import Run, RunEnd
 from ftkit.recipe import Recipe
 from ftkit.widgets import PredictionBrowser, prediction_browser
+from ftkit.widgets.prediction_view import map_sizes, readable_block
 
 BACKENDS = ("pytorch", "tensorflow")
 COUNT = 60
@@ -179,6 +182,22 @@ def test_a_choice_that_does_not_exist_is_refused(wrong, message):
 
 
 # Where the networks look
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "block"),
+    [
+        ("resnet_s", 64, "layer3"),  # layer4 has 2 × 2
+        ("resnet_s", 128, "layer4"),
+        ("resnet_s", 8, "layer4"),
+        ("vgg16", 224, "block5"),
+        ("inception_s", 64, "Mixed_6b"),
+    ],
+)
+def test_it_begins_with_the_last_map_that_tells_more_than_in_which_quarter(backbone, size, block):
+    network = architecture(backbone, Head(), 2)
+    assert readable_block(network, size) == block
+    assert min(map_sizes(network, size)[block]) >= 4 or size == 8
 
 
 def test_nothing_is_asked_before_somebody_wants_to_see_it(asked, weights):
