@@ -29,6 +29,7 @@ from typing import Any
 import psutil
 from PIL import Image
 from safetensors.numpy import save_file
+from systems.bars import bars_table
 from systems.jobs import BACKBONE, JOBS, SYSTEMS, Measurement, Plan
 from systems.results import (
     Results,
@@ -51,6 +52,7 @@ SYSTEMS_FOLDER = Path(__file__).with_name("systems")
 VAL_START = 10_000_000  # drawn pictures to judge by, as ftkit.data.load numbers them
 JPEG_QUALITY = 95
 LOG_CHARACTERS = 2000
+BARS = "bars"  # what the docs call the table of what is to be reached
 QUIET_PERCENT = 5  # of the machine, taken by others: below it, a measurement may start
 # What changes a figure; a file of results belongs to one choice of these.
 SETTINGS = (
@@ -202,7 +204,7 @@ def parse() -> tuple[argparse.Namespace, str]:
     add("--batch-size", type=int, default=32)
     add("--epochs", type=int, default=10, help="of feature extraction")
     add("--sweep-epochs", type=int, default=5, help="of each depth of the sweep")
-    add("--pets", type=int, default=400, help="small pictures of the slider; growth starts at 1/4")
+    add("--pets", type=int, default=400, help="small pictures of the slider")
     add("--weights", help="file for resnet18; random weights if none is given")
     add("--seed", type=int, default=0)
     add("--settle", type=float, default=10, help="seconds to wait for a quiet machine, at most")
@@ -263,7 +265,9 @@ def main() -> None:
     options, command = parse()
     settings = {name: getattr(options, name) for name in SETTINGS}
     if options.docs:
-        read_docs(options.docs, options.jobs)  # a missing marker shows now, not hours later
+        read_docs(
+            options.docs, [*options.jobs, BARS]
+        )  # a missing marker shows now, not hours later
     results = Results(options.out, settings, options.resume)
     with tempfile.TemporaryDirectory(prefix="ftkit-bench-", ignore_cleanup_errors=True) as folder:
         plan = prepare(options, Path(folder))
@@ -276,6 +280,8 @@ def main() -> None:
             known = provenance(job, rows[job], results, f"{command} --jobs {job}")
             blocks[job] = f"{table(job, rows[job], results)}\n\n{known}"
             print(f"## {job}\n\n{blocks[job]}\n")
+    blocks[BARS] = bars_table(results)
+    print(f"## {BARS}\n\n{blocks[BARS]}\n")
     if options.docs:
         write_docs(options.docs, blocks)
 

@@ -157,18 +157,18 @@ def main() -> None:
     for name in options.rows:
         kept = KEEPING_MEMORY if ROWS[name].get("keep") else {}
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **kept}
-        with tempfile.TemporaryDirectory() as empty:  # what was compiled before is not used
-            environment["TORCHINDUCTOR_CACHE_DIR"] = empty
         if "XLA" in name:
             environment["TF_XLA_FLAGS"] = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"
-        told = subprocess.run(
-            [sys.executable, __file__, *sys.argv[1:], "--here", name],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            check=True,
-        ).stdout
+        with tempfile.TemporaryDirectory() as empty:  # what was compiled before is not used
+            environment["TORCHINDUCTOR_CACHE_DIR"] = empty
+            told = subprocess.run(
+                [sys.executable, __file__, *sys.argv[1:], "--here", name],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                check=True,
+            ).stdout
         found = json.loads(told.splitlines()[-1])
         rate = options.pictures / found["seconds"]
         share = operations / found["seconds"] / found["peak"]

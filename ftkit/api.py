@@ -197,18 +197,25 @@ def sweep(
 
 
 def run(
-    recipe: Recipe | None = None, backend: str = "pytorch", on_event: OnEvent | None = None
+    recipe: Recipe | None = None,
+    backend: str = "pytorch",
+    on_event: OnEvent | None = None,
+    cache: bool = True,
+    cache_memory: int | None = None,
 ) -> Results:
-    """Runs a recipe in one backend, in a process of its own.
+    """Runs a recipe in one backend, in a process of its own; else as :func:`compare`.
 
     Raises:
         FtkitError: If the recipe or the backend cannot be used.
     """
-    return compare(recipe, (backend,), on_event)
+    return compare(recipe, (backend,), on_event, cache, cache_memory)
 
 
 def events(
-    recipe: Recipe | None = None, backends: Sequence[str] = BACKENDS
+    recipe: Recipe | None = None,
+    backends: Sequence[str] = BACKENDS,
+    cache: bool = True,
+    cache_memory: int | None = None,
 ) -> Iterator[tuple[Run, Event]]:
     """The stream of events, for those who draw their own.
 
@@ -217,6 +224,9 @@ def events(
     Args:
         recipe: What to run; None runs the default recipe.
         backends: Where.
+        cache: Whether what is frozen is computed once and kept.
+        cache_memory: Bytes of it to hold in memory, the rest on disk; None takes a quarter of
+            what is free.
 
     Yields:
         The run so far, which has taken in the event, and the event.
@@ -225,7 +235,7 @@ def events(
         FtkitError: If the recipe or a backend cannot be used.
     """
     check_backends(backends)
-    experiment = Experiment(recipe or Recipe(), backends)
+    experiment = Experiment(recipe or Recipe(), backends, cache, cache_memory)
     with (
         Session(backends) as session,
         closing(stream(experiment, session, [])) as happening,

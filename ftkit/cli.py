@@ -276,8 +276,8 @@ def _add_recipe_options(parser: argparse.ArgumentParser, base: Recipe, out: Path
         "--views",
         type=int,
         metavar="N",
-        help="with flip-crop: N fixed versions of each picture, so that what is frozen can be "
-        "computed once (new ones in every epoch)",
+        help="with flip-crop: N fixed versions of each picture, one an epoch, so that what is "
+        "frozen can be computed once (new ones in every epoch)",
     )
     add("--device", metavar="NAME", help=f"{', '.join(DEVICES)} ({base.device})")
     add("--out", type=Path, default=out, metavar="DIR", help=f"where to write ({out})")

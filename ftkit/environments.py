@@ -67,6 +67,21 @@ def check_backends(backends: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(backends))
 
 
+def available() -> tuple[str, ...]:
+    """The backends whose frameworks are installed.
+
+    Raises:
+        FtkitError: If none is.
+    """
+    found = tuple(backend for backend in BACKENDS if not _missing(backend))
+    if not found:
+        raise FtkitError(
+            "Expected PyTorch or TensorFlow; neither is installed. Install one or both with: "
+            "pip install 'ftkit[pytorch,tensorflow]'"
+        )
+    return found
+
+
 def _missing(backend: str) -> list[str]:
     """The framework's modules that its interpreter does not find; none is imported."""
     modules = MODULES[backend]

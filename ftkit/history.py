@@ -97,7 +97,7 @@ class Step:
         correct: Pictures of the batch that were classified rightly before the update.
         pictures: Pictures in the batch.
         lr: Learning rate of the step.
-        seconds: Wall time of the step.
+        seconds: Wall time of the step, taking its batch included.
     """
 
     kind: ClassVar[str] = "step"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -14,6 +15,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from ftkit.engine.compare import OnEvent
 from ftkit.history import Computing, Epoch, Event, Kept, PhaseStart, Run, RunEnd, RunFailed, Step
 
+MOVE_SECONDS = 0.05  # between two moves of a bar: steps may come in thousands
+
 
 class Bars:
     """One bar per run, with its loss and the time left."""
@@ -21,6 +24,7 @@ class Bars:
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._tasks: list[tuple[Run, TaskID]] = []
+        self._moved = 0.0
 
     def __call__(self, run: Run, event: Event) -> None:
         """Takes in one event."""
@@ -33,11 +37,15 @@ class Bars:
             share = f"{event.done:,}/{event.total:,}"
             self._bars.update(task, note=f"computing what is frozen, {share}")
         elif isinstance(event, Step):
-            self._bars.update(task, advance=1, note=f"loss {event.loss:.3f}")
+            now = time.monotonic()
+            if now - self._moved >= MOVE_SECONDS:
+                self._bars.update(task, completed=len(run.steps), note=f"loss {event.loss:.3f}")
+                self._moved = now
         elif isinstance(event, Epoch):
-            self._bars.update(task, note=f"val. accuracy {event.val_accuracy:.3f}")
-        elif isinstance(event, RunEnd):
-            self._bars.update(task, total=len(run.steps))  # it may have been stopped
+            told = f"val. accuracy {event.val_accuracy:.3f}"
+            self._bars.update(task, completed=len(run.steps), note=told)
+        elif isinstance(event, RunEnd):  # it may have been stopped
+            self._bars.update(task, completed=len(run.steps), total=len(run.steps))
             self._bars.stop_task(task)
         elif isinstance(event, RunFailed):
             self._bars.update(task, note=f"[red]failed:[/red] {escape(event.reason)}")

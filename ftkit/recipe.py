@@ -106,8 +106,9 @@ class Recipe:
             weights, ``"inference"`` from pretrained ones.
         frozen_batch_norm: Policy of batch norm that is frozen.
         augment: ``"none"``, ``"flip"`` or ``"flip-crop"``; training pictures only.
-        views: With ``"flip-crop"``, how many fixed versions of each picture what is frozen is
-            computed on; None draws new ones in every epoch, and computes them each time.
+        views: With ``"flip-crop"``, how many fixed versions of each picture there are; they take
+            turns, one an epoch, and what is frozen can be computed on them once. None draws new
+            ones in every epoch.
         seed: Decides the subset, the random weights, the batches and the augmentation.
         precision: ``"fp32"`` or ``"fp64"``; ``"bf16"`` computes convolutions and matrix products
             in bfloat16, ``"auto"`` does where the device has it. Only the first two are compared.

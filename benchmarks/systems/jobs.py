@@ -16,7 +16,8 @@ DEPTHS = (5, 4, 3, 2, 1, 0)  # the deepest first
 EVERYTHING_FROZEN = 5
 CACHED_DEPTH = 2  # what its frozen blocks give is large: 64 channels of a quarter of the size
 SMALL_SIZE = 64
-GROWTH_PICTURES, GROWTH_EPOCHS, GROWTH_USUAL = (1, 2, 4, 8), (1, 5, 20), 5
+GROWTH_BASE, GROWTH_PICTURES = 1000, (1, 2, 4, 8)  # beside 400 to judge by
+GROWTH_EPOCHS, GROWTH_USUAL = (1, 5, 20), 5
 MEMORY_EPOCHS = 2
 
 
@@ -62,10 +63,15 @@ SYSTEMS = {
                "default"),
         System("bare-pytorch-channels-last", "one bare pass, PyTorch, channels_last", "bare",
                "pytorch", "bare_pytorch.py", "channels-last"),
+        System("bare-pytorch-environment", "one bare pass, PyTorch, channels_last, ftkit's "
+               "environment", "bare", "pytorch", "bare_pytorch.py", "channels-last",
+               environment=OUR_ENVIRONMENT),
         System("bare-keras", "one bare pass, Keras", "bare", "tensorflow", "bare_keras.py",
                "default"),
         System("bare-keras-xla", "one bare pass, Keras, XLA", "bare", "tensorflow",
                "bare_keras.py", "xla"),
+        System("bare-keras-environment", "one bare pass, Keras, ftkit's environment", "bare",
+               "tensorflow", "bare_keras.py", "default", environment=WORKER_ENVIRONMENT),
         System("ours-pytorch", "ftkit, PyTorch", "ours", "pytorch", "ours.py"),
         System("ours-tensorflow", "ftkit, TensorFlow", "ours", "tensorflow", "ours.py"),
     )
@@ -198,7 +204,7 @@ class Plan:
         )  # fmt: skip
 
     def _growth(self) -> Iterator[Measurement]:
-        base = max(2, self._options.pets // 4)
+        base = GROWTH_BASE
         rows = [(base * times, GROWTH_USUAL, EVERYTHING_FROZEN) for times in GROWTH_PICTURES]
         rows += [(base, epochs, EVERYTHING_FROZEN) for epochs in GROWTH_EPOCHS]
         rows += [(base, GROWTH_USUAL, depth) for depth in DEPTHS]

@@ -12,8 +12,9 @@ fine-tuned. In Keras 3 `fit` overrides it (https://github.com/keras-team/keras/i
 norm trains. The code here is the guide's; the result tells which mode was found, by whether the
 moving statistics moved.
 
-Not as there: the guide's order is prefetch, then cache; this one is cache, then prefetch, as
-https://www.tensorflow.org/tutorials/images/classification has it. No augmentation and no dropout
+Not as there: the guide's order is prefetch, then cache; this one is cache, then prefetch, which
+prefetches in every epoch. With a cache behind the shuffling, the order of the first epoch stays.
+No augmentation and no dropout
 before the head. The loss is the sparse cross-entropy over logits of all classes, as everywhere
 else here. ResNet-18 is not in `keras.applications`; `keras_resnet.py` builds it. No progress bar.
 """

@@ -5,7 +5,7 @@ every system's clock. Inside are `Experiment(...)`, which reads the pictures and
 job, and its events up to the last. A sweep is one job for each depth, the deepest first, as
 `ftkit sweep` runs them.
 
-Task kinds: `train`; `slider`, where the clock runs from sending the job to its end, for a first
+Task kinds: `train`; `slider`, where the clock runs from making the job to its end, for a first
 and a second job in the same worker.
 """
 
@@ -70,14 +70,17 @@ def train(session: Session, task: Task) -> dict[str, Any]:
 
 
 def slider(session: Session, task: Task) -> dict[str, Any]:
-    """The same job twice, from sending it to its end; loading is outside."""
+    """The same job twice, from making it to its end; reading the pictures is outside."""
     experiment = Experiment(recipe(task), (task.backend,))
     (strategy,) = experiment.recipe.strategies
-    job = experiment.job(session.folder, strategy, task.backend)
+
+    def click() -> Run:
+        return run(session, experiment.job(session.folder, strategy, task.backend), task.backend)
+
     with Clock() as clock:
-        run(session, job, task.backend)
+        click()
     started = time.perf_counter()
-    done = run(session, job, task.backend)
+    done = click()
     clock.parts["second time"] = time.perf_counter() - started
     return _figures(clock, done)
 

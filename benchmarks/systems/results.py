@@ -72,8 +72,11 @@ class Results:
 
     def of(self, item: Measurement) -> list[dict[str, Any]]:
         """The runs of a row that did not fail."""
-        key = (item.job, *item.row)
-        runs = [run for run in self.runs if (run["job"], run["system"], run["case"]) == key]
+        return self.of_row(item.job, item.row)
+
+    def of_row(self, job: str, row: tuple[str, str]) -> list[dict[str, Any]]:
+        """The runs of a system and case in a job that did not fail."""
+        runs = [run for run in self.runs if (run["job"], run["system"], run["case"]) == (job, *row)]
         return [run for run in runs if not run.get("error")]
 
     def add(self, run: dict[str, Any]) -> None:
@@ -181,11 +184,12 @@ def provenance(job: str, rows: list[Measurement], results: Results, command: str
         for name, version in run["versions"].items():
             versions.setdefault(name, set()).add(version)
     told = ", ".join(f"{name} {' and '.join(sorted(versions[name]))}" for name in sorted(versions))
+    commits = ", ".join(dict.fromkeys(run["commit"] or "unknown" for run in runs))
     rounds = len({run["repeat"] for run in runs})
     return (
         f"Measured {max(run['date'] for run in runs)[:10]} on {here['cpu']}, {here['cores']} cores "
         f"({here['threads']} threads), {here['memory_gib']} GiB, {here['system']}; "
-        f"{rounds} round{'s' * (rounds > 1)}; {told}; commit {runs[-1]['commit'] or 'unknown'}. "
+        f"{rounds} round{'s' * (rounds > 1)}; {told}; commit {commits}. "
         f"Memory is {runs[0]['memory']}. {_disturbances(runs)}\n\n`{command}`"
     )
 

@@ -108,10 +108,15 @@ class Cache:
 
     def __init__(self, enabled: bool = True, memory: int | None = None) -> None:
         self.enabled = enabled
-        self.memory = free_share() if memory is None else memory
         self.depths: Sequence[int] = ()
         self.steps: int | None = None
         self._shelves: dict[str, Shelf] = {}  # what was used last comes last
+        self.memory = self.share() if memory is None else memory
+
+    def share(self) -> int:
+        """A quarter of the memory that is free, or held here, in bytes."""
+        free = psutil.virtual_memory().available + self._held({})
+        return int(free * SHARE_OF_FREE_MEMORY)
 
     def inputs(
         self,
@@ -140,20 +145,24 @@ class Cache:
         train, val = recorder.dataset.train, recorder.dataset.val
         depth = still_depth(states, recorder.architecture)
         views = views_ahead(recorder.recipe)
-        ahead = self._ahead(recorder, depth)
-        reason = self._reason(recorder, depth, views, bool(ahead) or depth in self.depths)
-        if reason or views is None:
+        if (reason := self._impossible(recorder, depth)) or views is None:
             yield Kept(recorder.phase, reason=reason)
             return train, val
         parts = (Part(train, views, recorder), Part(val, PLAIN, recorder))
         keys = [part.keys(tensors) for part in parts]
-        wanted = {found[at] for found in keys for at in (depth, *ahead, self._start(found, depth))}
+        ahead = self._ahead(recorder, depth)
         reused = all(found[depth] in self._shelves for found in keys)
+        shared = reused or bool(ahead) or depth in self.depths
+        if not shared and (reason := self._useless(recorder, views)):
+            yield Kept(recorder.phase, reason=reason)
+            return train, val
+        wanted = {found[at] for found in keys for at in (depth, *ahead, self._start(found, depth))}
+        fronts = _once(make_front)
         done, total = 0, sum(part.rows for part in parts)
         started = time.perf_counter()
         try:
             for part, found in zip(parts, keys):
-                for rows in self._fill(part, found, depth, ahead, wanted, make_front):
+                for rows in self._fill(part, found, depth, ahead, wanted, fronts):
                     done += rows
                     yield Computing(recorder.phase, done, total)
                     if should_stop():
@@ -191,26 +200,30 @@ class Cache:
             found.update(self.depths)
         return {at for at in found if 0 < at < depth}
 
-    def _reason(self, recorder: Recorder, depth: int, views: Views | None, shared: bool) -> str:
-        """Why nothing is to be kept; empty if something is."""
-        recipe = recorder.recipe
-        epochs = recorder.phases[recorder.phase].epochs
+    def _impossible(self, recorder: Recorder, depth: int) -> str:
+        """Why nothing can be kept; empty if something can."""
+        augment = recorder.recipe.augment
         if not self.enabled:
             return "the cache is switched off"
         if depth == 0:
             return "the first block is not frozen, or not still"
-        if views is None:
+        if views_ahead(recorder.recipe) is None:
             return (
-                f"{recipe.augment} draws new pictures in every epoch; --views N would keep N "
-                "fixed ones of each"
+                f"{augment} draws new pictures in every epoch; --views N would train on N fixed "
+                "ones of each"
             )
+        return ""
+
+    def _useless(self, recorder: Recorder, views: Views) -> str:
+        """Why it would not pay to compute what this phase alone needs; empty if it would."""
+        recipe, epochs = recorder.recipe, recorder.phases[recorder.phase].epochs
         if self.steps is not None and self.steps * recipe.batch_size < len(recorder.dataset.train):
             return "the run ends before it has seen every picture"
-        if not shared and views.count >= epochs:
-            during = "one epoch" if epochs == 1 else f"{epochs} epochs"
-            kinds = f" with {views.count} views of each picture" if views.count > 1 else ""
-            return f"it would save nothing in {during}{kinds}"
-        return ""
+        if views.count < epochs:
+            return ""
+        if epochs == 1:
+            return "one epoch computes it once anyway"
+        return f"{epochs} epochs would not save a pass over {views.count} views of each picture"
 
     def _fill(
         self,
@@ -298,9 +311,16 @@ class Cache:
         return sum(shelf.nbytes for shelf in shelves if shelf.place == "memory")
 
 
-def free_share() -> int:
-    """A quarter of the memory that is free now, in bytes."""
-    return int(psutil.virtual_memory().available * SHARE_OF_FREE_MEMORY)
+def _once(make_front: MakeFront) -> MakeFront:
+    """Makes each function once, for training and for validation pictures."""
+    made: dict[tuple[int, tuple[int, ...]], Front] = {}
+
+    def find(start: int, ends: tuple[int, ...]) -> Front:
+        if (start, ends) not in made:
+            made[start, ends] = make_front(start, ends)
+        return made[start, ends]
+
+    return find
 
 
 def _digest(values: list[Any]) -> str:

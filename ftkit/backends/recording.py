@@ -143,7 +143,7 @@ class Recorder:
         return rates.reshape(phase.epochs, self.steps_per_epoch)
 
     def start_step(self) -> None:
-        """Starts the step's clock."""
+        """Starts the step's clock, before its batch is taken."""
         self._step_started = time.perf_counter()
 
     def step(self, batch: Batch, loss: float, correct: int, lr: float) -> Step:

@@ -66,7 +66,7 @@ class MemoryShelf:
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
         """A copy of the rows of a slice, or of the numbers in an array."""
-        return np.array(self._values[rows])
+        return _copied(self._values, rows)
 
     def __setitem__(self, rows: slice, values: NDArray[Any]) -> None:
         """Writes rows."""
@@ -109,7 +109,7 @@ class DiskShelf:
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
         """A copy of the rows of a slice, or of the numbers in an array."""
-        found = np.array(self._values[rows])
+        found = _copied(self._values, rows)
         self._let_go()
         return found
 
@@ -122,6 +122,12 @@ class DiskShelf:
         """Takes the file's pages out of the process's memory; what was written stays."""
         if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
             self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _copied(values: NDArray[Any], rows: Any) -> NDArray[Any]:
+    """Rows that nobody else writes to: an array of numbers copies by itself, a slice does not."""
+    found: NDArray[Any] = values[rows]
+    return found.copy() if isinstance(rows, slice) else found
 
 
 def _reserve(file: int, size: int) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ftkit.data.dataset import Dataset, Split, stratified
 from ftkit.data.digits import load_digits
 from ftkit.data.drawn import TASKS, draw
-from ftkit.data.folder import load_folder
+from ftkit.data.folder import has_val_folder, load_folder
 from ftkit.data.pets import NAMES as PETS
 from ftkit.data.pets import load_pets
 from ftkit.errors import FtkitError, unknown_name
 from ftkit.paths import typed_path
 
-__all__ = ["NAMES", "Dataset", "Split", "load", "stratified"]
+__all__ = ["NAMES", "Dataset", "Split", "load", "seeded", "stratified"]
 
 NAMES = (*TASKS, "digits", *PETS)
 _VAL_START = 10_000_000  # drawn pictures are numbered; those to judge by come from far behind
@@ -48,6 +48,13 @@ def load(data: str, image_size: int, seed: int, train_size: int | None = None) -
             )
         dataset = load_folder(path, image_size, seed)
     return dataset if train_size is None else dataset.subset(train_size, seed)
+
+
+def seeded(data: str, train_size: int | None = None) -> bool:
+    """Whether the seed has a say in which pictures :func:`load` gives."""
+    if train_size is not None or data in TASKS or data == "digits":
+        return True
+    return data not in PETS and not has_val_folder(typed_path(data))
 
 
 def _drawn(name: str, image_size: int, seed: int, train_size: int | None) -> Dataset:

@@ -139,6 +139,8 @@ def epoch_batches(
             (``Architecture.drop_rates``).
         buffered: Shuffle within a buffer of :data:`SHUFFLE_BUFFER`, as Keras does with a
             generator, instead of all pictures at once.
+
+    Where the recipe asks for fixed views they take turns, one an epoch, computed ahead or not.
     """
     count = len(source)
     shuffler = np.random.default_rng([recipe.seed, _ORDER, epoch])
@@ -151,6 +153,8 @@ def epoch_batches(
         keep = (dropper.random((len(chosen), len(rates))) >= rates) / (1 - rates)
         if isinstance(source, Activations):
             inputs = source.batch(chosen, epoch, augmenter)
+        elif recipe.views:
+            inputs = _fixed_view(source, recipe, epoch % recipe.views, chosen)
         else:
             inputs = augmented(source.images[chosen], recipe.augment, augmenter)
         yield Batch(inputs, source.labels[chosen], keep)
@@ -179,12 +183,19 @@ def view(split: Split, recipe: Recipe, views: Views, number: int, rows: slice) -
         number: Which view, from 0.
         rows: Which pictures.
     """
+    if not views.exact:
+        return _fixed_view(split, recipe, number, rows)
     images = split.images[rows]
-    if views.exact:
-        return images[:, :, ::-1] if number else images
+    return images[:, :, ::-1] if number else images
+
+
+def _fixed_view(
+    split: Split, recipe: Recipe, number: int, rows: slice | NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Some pictures as a fixed view shows them."""
     rng = np.random.default_rng([recipe.seed, _VIEWS, number])
     flip, offsets = _drawn(len(split), split.images.shape[1], recipe.augment, rng)
-    return _applied(images, flip[rows], offsets[rows])
+    return _applied(split.images[rows], flip[rows], offsets[rows])
 
 
 def augmented(

@@ -104,6 +104,15 @@ def hold_out(
     return np.flatnonzero(~in_val), np.flatnonzero(in_val)
 
 
+def has_val_folder(path: Path) -> bool:
+    """Whether the pictures to judge by stand apart, so that no seed chooses them.
+
+    Raises:
+        FtkitError: If there is no such folder.
+    """
+    return len(_parts(path)) > 1
+
+
 def _parts(root: Path) -> list[Path]:
     """The folders that hold the class folders: train and val, or a single one to split."""
     folders = {folder.name.lower(): folder for folder in _listing(root)[0]}

@@ -27,7 +27,7 @@ from ftkit.backbones.weights import (
 )
 from ftkit.data import Dataset, load, store
 from ftkit.data.batches import smallest_batch
-from ftkit.engine.comparison import Comparison, Match
+from ftkit.engine.comparison import Comparison, Match, computed_in
 from ftkit.engine.session import Session, Worker
 from ftkit.environments import BACKENDS, check_backends
 from ftkit.errors import FtkitError, unknown_name
@@ -55,6 +55,9 @@ class Experiment:
         backends: Where.
         cache: Whether what is frozen is computed once and kept.
         cache_memory: Bytes of it to hold in memory; None takes a quarter of what is free.
+        dataset: The pictures, if they have been read already.
+        repeated: Whether other experiments follow with the same pictures and weights: what is
+            computed once then pays in a single epoch too.
 
     Attributes:
         recipe: The recipe.
@@ -73,8 +76,11 @@ class Experiment:
         backends: Sequence[str] = BACKENDS,
         cache: bool = True,
         cache_memory: int | None = None,
+        dataset: Dataset | None = None,
+        repeated: bool = False,
     ) -> None:
         self.recipe = recipe
+        self.repeated = repeated
         self.backends = tuple(backends)
         self.cache = cache
         self.cache_memory = cache_memory
@@ -102,7 +108,7 @@ class Experiment:
         for source in dict.fromkeys(self.sources.values()):
             if source.weights != "random":
                 self._backbone(source)  # whether it fits shows before pictures are loaded
-        self.dataset: Dataset = load(recipe.data, size, recipe.seed, recipe.train_size)
+        self.dataset: Dataset = dataset or load(recipe.data, size, recipe.seed, recipe.train_size)
         classes = len(self.dataset.class_names)
         self.architecture: Architecture = architecture(recipe.backbone, recipe.head, classes)
         smallest = smallest_batch(len(self.dataset.train), recipe.batch_size)
@@ -112,6 +118,22 @@ class Experiment:
                 for phase in recipe.phases_of(strategy, network):
                     states = resolve(phase.freeze, network)
                     check_batch_norm(states, network, smallest, size)
+
+    def changed(self, recipe: Recipe, repeated: bool = False) -> Experiment:
+        """An experiment on the same pictures with another recipe, which may differ in all else.
+
+        Args:
+            recipe: The recipe.
+            repeated: Whether yet others follow.
+
+        Raises:
+            FtkitError: If the recipe names something that does not exist or does not fit.
+        """
+        made = Experiment(
+            recipe, self.backends, self.cache, self.cache_memory, self.dataset, repeated
+        )
+        made._stored = self._stored
+        return made
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -156,11 +178,11 @@ class Experiment:
         )
 
     def depths(self, strategy: str, backend: str) -> list[int]:
-        """Where the other strategies that start from the same weights are frozen up to."""
+        """Where the other runs that start from the same weights are frozen up to."""
         source = self.sources[strategy, backend]
         found: set[int] = set()
         for other in self.recipe.strategies:
-            if other != strategy and self.sources[other, backend] == source:
+            if (self.repeated or other != strategy) and self.sources[other, backend] == source:
                 network = self.network(other, backend)
                 phases = self.recipe.phases_of(other, network)
                 found.update(still_depth(resolve(item.freeze, network), network) for item in phases)
@@ -194,7 +216,7 @@ class Experiment:
         if folder not in self._stored:
             self._stored[folder] = Path(tempfile.mkdtemp(prefix="dataset-", dir=folder))
             store.save(self.dataset, self._stored[folder])
-        start = folder / "start.safetensors"
+        start = folder / f"start-{backend}.safetensors"  # both may run at once
         given = self.initial(strategy, backend) if tensors is None else tensors
         save_file(dict(given), start)
         return {
@@ -207,7 +229,8 @@ class Experiment:
             "export": None if export is None else str(export),
             "cache": self.cache,
             "cache_memory": self.cache_memory,
-            "depths": self.depths(strategy, backend),
+            # Other weights are nobody's but this run's.
+            "depths": self.depths(strategy, backend) if tensors is None else [],
         }
 
 
@@ -244,8 +267,7 @@ def stream(
         experiment: What to run.
         session: The workers.
         runs: Each run is added here when it begins.
-        seed: The recipe's seed, if this is one of several experiments: what they have in common
-            is then kept for the next.
+        seed: The recipe's seed, if this is one of several experiments.
 
     Yields:
         The run, which has taken in the event, and the event.
@@ -266,7 +288,7 @@ def stream(
             runs.append(run)
             job = experiment.job(session.folder, strategy, backend)
             yield from follow(session.worker(backend), job, run)
-        if seed is None:
+        if not experiment.repeated:  # else the next finds there what they have in common
             session.relieve(backend)
 
 
@@ -342,12 +364,13 @@ def match_runs(
     steps = min(shared, COMPARED_STEPS)
     differences = loss_differences(first, second, shared)
     largest = float(differences[:steps].max())
+    precision = computed_in(recipe, (first, second))
     ended = all(run.end is not None and run.end.device == "cpu" for run in (first, second))
     judged = ended and not recipe.differences and not experiment.native(strategy)
     floor: float | None = None
-    if recipe.precision in ("bf16", "auto"):
+    if precision == "bf16":
         bound, rule, judged = math.inf, "the contract is about fp32 and fp64", False
-    elif recipe.precision == "fp64":
+    elif precision == "fp64":
         bound, rule = FP64_BOUND, "float64"
     elif experiment.head_only(strategy):
         bound, rule = FP32_BOUND, "float32, head only"
@@ -360,7 +383,7 @@ def match_runs(
         floor = noise_floor(experiment, session, first, steps, largest, on_event)
     same = _same_predictions(first, second)
     holds: bool | None = largest <= bound
-    if strategy == "two-phase" and recipe.precision == "fp32" and _default_rates(recipe):
+    if strategy == "two-phase" and precision == "fp32" and _default_rates(recipe):
         rule += f", and {SAME_PREDICTIONS:.0%} of the predictions the same"
         holds = holds and same is not None and same >= SAME_PREDICTIONS
     if not judged or math.isinf(bound):
@@ -409,9 +432,10 @@ def noise_floor(
     """
     start = experiment.initial(run.strategy, run.backend)
     floor = 0.0
-    least = FP32_BOUND if experiment.recipe.precision == "fp32" else 0.0
+    precision = computed_in(experiment.recipe, (run,))
+    least = FP32_BOUND if precision == "fp32" else 0.0
     for seed in range(NOISE_RUNS):
-        moved = move_by_one_unit(start, experiment.recipe.precision, seed)
+        moved = move_by_one_unit(start, precision, seed)
         again = Run(run.backend, f"{run.strategy}, noise floor")
         job = experiment.job(session.folder, run.strategy, run.backend, moved, max_steps=steps)
         for _, event in follow(session.worker(run.backend), job, again):

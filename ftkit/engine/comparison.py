@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -68,3 +69,16 @@ class Comparison:
     match: list[Match]
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+
+
+def computed_in(recipe: Recipe, runs: Sequence[Run]) -> str:
+    """The precision of some runs of a recipe: what ``"auto"`` came to, ``"bf16"`` if it did once.
+
+    Args:
+        recipe: The recipe.
+        runs: Those that have ended tell it.
+    """
+    told = {run.end.precision for run in runs if run.end}
+    if recipe.precision != "auto":
+        return recipe.precision
+    return "fp32" if told == {"fp32"} else "bf16"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ftkit.architecture import Architecture
 from ftkit.backbones.catalogue import architecture
-from ftkit.data.dataset import Dataset
+from ftkit.data import Dataset, seeded
 from ftkit.engine.compare import Experiment, OnEvent, stream
 from ftkit.engine.session import Session
 from ftkit.environments import BACKENDS, check_backends
@@ -91,6 +91,8 @@ def sweep(
     base = replace(recipe, strategies=strategies, phases=(), freeze_depth=None)
     numbers = tuple(range(recipe.seed, recipe.seed + seeds))
     experiment = Experiment(base, backends, cache, cache_memory)
+    same = not seeded(base.data, base.train_size)  # pictures for every seed
+    experiment.repeated = same and seeds > 1
     found = Sweep(
         base,
         experiment.dataset,
@@ -104,12 +106,17 @@ def sweep(
         try:
             for seed in numbers:
                 if seed != base.seed:
-                    experiment = Experiment(replace(base, seed=seed), backends, cache, cache_memory)
+                    again = replace(base, seed=seed)
+                    if same:
+                        experiment = experiment.changed(again, repeated=seed != numbers[-1])
+                    else:
+                        experiment.clear()
+                        del experiment  # before the next pictures are read
+                        experiment = Experiment(again, backends, cache, cache_memory)
                 with closing(stream(experiment, session, found.runs, seed)) as events:
                     for run, event in events:
                         if on_event:
                             on_event(run, event)
-                experiment.clear()
         except KeyboardInterrupt:
             found.interrupted = True
     return found

@@ -7,6 +7,7 @@ process ends: a worker never outlives the program that started it.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
@@ -18,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -63,17 +65,33 @@ class Outbox:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._waiting: list[dict[str, Any]] = []
-        self._sent = 0.0
+        self._lock = threading.Lock()
+        self._begun = threading.Event()
+        threading.Thread(target=self._post, name="outbox", daemon=True).start()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Sends a message; that of a step waits for the next, if the last went just before it."""
-        self._waiting.append(message)
-        now = time.monotonic()
-        if message["kind"] != Step.kind or now - self._sent > BUNCH_SECONDS:
+        """Sends a message; that of a step a little later, with those that follow it."""
+        with self._lock:
+            self._waiting.append(message)
+            if message["kind"] != Step.kind:
+                self._flush()
+        if message["kind"] == Step.kind and not self._begun.is_set():
+            self._begun.set()
+
+    def _post(self) -> None:
+        """Sends a bunch a little after its first step came, whatever is computed meanwhile."""
+        while True:
+            self._begun.wait()
+            time.sleep(BUNCH_SECONDS)
+            self._begun.clear()
+            with self._lock, suppress(OSError):  # the parent is gone: the inbox ends the process
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
             self._stream.write(json.dumps(self._waiting) + "\n")
             self._stream.flush()
             self._waiting.clear()
-            self._sent = now
 
 
 def main() -> None:
@@ -93,6 +111,17 @@ def main() -> None:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             send(event_to_dict(RunFailed(reason, traceback.format_exc())))
         gc.collect()
+        give_back()
+
+
+def give_back() -> None:
+    """Gives memory that is free back to the system: the next job's peak is then its own.
+
+    glibc's ``malloc_trim(3)``; other C libraries have none.
+    """
+    trim = getattr(ctypes.CDLL(None) if sys.platform == "linux" else None, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def run_job(
@@ -132,8 +161,7 @@ def run_job(
         return stop_asked() or (job["max_steps"] is not None and steps >= job["max_steps"])
 
     cache.enabled, cache.depths, cache.steps = job["cache"], job["depths"], job["max_steps"]
-    if job["cache_memory"] is not None:
-        cache.memory = job["cache_memory"]
+    cache.memory = cache.share() if job["cache_memory"] is None else job["cache_memory"]
     for event in backend.train(network, dataset, recipe, phases, should_stop, cache):
         steps += isinstance(event, Step)
         if isinstance(event, RunEnd) and job["export"]:

@@ -20,6 +20,7 @@ from ftkit.freezing import FreezePlan, resolve, trainable_parameters
 from ftkit.history import Run
 from ftkit.report import formats
 from ftkit.report.ink import LIGHT, Ink, axes_in
+from ftkit.report.kept import reasons
 from ftkit.report.plots import Picture
 from ftkit.report.table import note, plain_lines, plain_table
 
@@ -83,6 +84,16 @@ def parting(sweep: Sweep, depth: int) -> float | None:
     return max(gaps, default=None)
 
 
+def kept_at(sweep: Sweep, depth: int) -> str:
+    """Size of the frozen blocks' output that was computed once, and where it was kept."""
+    found = [item for run in sweep.runs for item in run.kept if item.boundary]
+    held = [item for item in found if item.depth == depth]
+    if not held:
+        return formats.MISSING
+    disk = any(item.place == "disk" for item in held)
+    return formats.size(held[0].bytes) + ", disk" * disk
+
+
 def rows(sweep: Sweep) -> list[dict[str, object]]:
     """One record per run, numbers as they are; None where a run did not get that far."""
     return [
@@ -108,22 +119,26 @@ def rows(sweep: Sweep) -> list[dict[str, object]]:
 def text_table(sweep: Sweep) -> str:
     """A line per depth: accuracy and seconds of each framework, and how far their losses part."""
     names = backends_of(sweep)
-    table = plain_table()
+    table = plain_table(gap=1)
     for title in ("depth", "frozen until", "trainable"):
         table.add_column(title, justify="left" if title == "frozen until" else "right")
     for what in ("accuracy", "seconds"):
         for backend in names:
-            table.add_column(f"{formats.framework(backend)}\n{what}", justify="right")
+            title = f"{formats.framework(backend)}\n{what}"
+            table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("frozen\noutput", justify="right")
     if len(names) > 1:
         table.add_column("losses\npart by", justify="right")
     for depth in sweep.depths:
         cells = [str(depth), frozen_until(sweep, depth), formats.count(trainable(sweep, depth))]
         cells += [_share(spread(sweep.at(depth, name), _accuracy)) for name in names]
         cells += [_seconds(spread(sweep.at(depth, name), training_seconds)) for name in names]
+        cells.append(kept_at(sweep, depth))
         if len(names) > 1:
             cells.append(formats.difference(parting(sweep, depth)))
         table.add_row(*map(Text, cells))
-    said = [*remarks(sweep), *filter(None, map(note, sweep.runs)), *sweep.notes]
+    said = [*remarks(sweep), *reasons(sweep.runs)]
+    said += [*filter(None, map(note, sweep.runs)), *sweep.notes]
     if sweep.interrupted:
         said.append("The sweep was ended early; what it did not reach is missing.")
     lines = plain_lines(table, _WIDTH)
@@ -167,18 +182,18 @@ def picture(sweep: Sweep) -> Figure:
     above.set_ylabel("validation accuracy")
     below.set_ylabel("seconds of training")
     below.set_ylim(bottom=0)
+    remark = {"loc": "left", "fontsize": 9, "color": ink.faint}
+    if any(run.pass_seconds for run in sweep.runs):
+        below.set_title(
+            "Without the pass through the frozen blocks that the depths share", **remark
+        )
     below.set_xlabel("freeze depth: frozen from the picture up to this block")
     names = [ink.drawable(frozen_until(sweep, depth)) for depth in sweep.depths]
     labels = [f"{depth}\n{name}" for depth, name in zip(sweep.depths, names)]
     below.set_xticks(list(sweep.depths), labels)
     count = len(sweep.seeds)
     if count > 1:
-        above.set_title(
-            f"Mean of {count} seeds; the band is one standard deviation",
-            loc="left",
-            fontsize=9,
-            color=ink.faint,
-        )
+        above.set_title(f"Mean of {count} seeds; the band is one standard deviation", **remark)
     if above.get_lines():
         above.legend(frameon=False, fontsize=9, labelcolor=ink.text)
     return figure

@@ -48,15 +48,25 @@ def kept_columns() -> tuple[str, ...]:
 
 def reasons(runs: Sequence[Run]) -> list[str]:
     """Why phases that freeze something computed it again in every epoch, in sentences."""
-    found: dict[str, list[str]] = {}
-    for run in runs:
-        for item in run.kept:
-            if item.reason not in ("", STOPPED) and _frozen(run, item):
-                found.setdefault(item.reason, []).append(run.strategy)
-    return [
-        f"Computed again in every epoch in {formats.listed(list(dict.fromkeys(names)))}: {reason}."
-        for reason, names in found.items()
-    ]
+    frozen = [(run, item) for run in runs for item in run.kept if _frozen(run, item)]
+    said = []
+    for reason in dict.fromkeys(item.reason for _, item in frozen):
+        if reason in ("", STOPPED):
+            continue
+        names = []
+        for strategy in dict.fromkeys(run.strategy for run, _ in frozen):
+            mine = [(run, item) for run, item in frozen if run.strategy == strategy]
+            where = [
+                f"{formats.framework(run.backend)}, phase {item.phase + 1}"
+                for run, item in mine
+                if item.reason == reason
+            ]
+            if len(where) == len(mine):
+                names.append(strategy)
+            elif where:
+                names.append(f"{strategy} ({'; '.join(dict.fromkeys(where))})")
+        said.append(f"Computed again in every epoch in {formats.listed(names)}: {reason}.")
+    return said
 
 
 def kept_lines(runs: Sequence[Run], width: int) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ftkit.engine.compare import NOISE_FACTOR
-from ftkit.engine.comparison import Comparison, Match
+from ftkit.engine.comparison import Comparison, Match, computed_in
 from ftkit.history import Run
 from ftkit.report.formats import difference, framework, listed, percent, times
 
@@ -142,7 +142,7 @@ def _reason(comparison: Comparison, runs: list[Run]) -> str:
     if comparison.recipe.differences:
         names = listed(list(comparison.recipe.differences))
         return f"the recipe switches on what the frameworks do differently: {names}"
-    if comparison.recipe.precision in ("bf16", "auto"):
+    if computed_in(comparison.recipe, runs) == "bf16":
         return "bfloat16 rounds to three digits: the contract is about fp32 and fp64"
     if comparison.recipe.weights_of(runs[0].strategy) == "native":
         return "each framework ran the network and the weights of its own zoo (--weights native)"

@@ -235,13 +235,13 @@ def test_validation_pictures_that_are_trained_on_too_are_judged_as_they_are(reci
         (3, {"enabled": False}, {}, "the cache is switched off"),
         (
             *(3, {}, {"recipe": replace(CROPS, views=None)}),
-            "flip-crop draws new pictures in every epoch; --views N would keep N fixed ones of "
-            "each",
+            "flip-crop draws new pictures in every epoch; --views N would train on N fixed ones "
+            "of each",
         ),
-        (3, {}, {"epochs": 1}, "it would save nothing in one epoch"),
+        (3, {}, {"epochs": 1}, "one epoch computes it once anyway"),
         (
             *(3, {}, {"epochs": 2, "recipe": FLIPS}),
-            "it would save nothing in 2 epochs with 2 views of each picture",
+            "2 epochs would not save a pass over 2 views of each picture",
         ),
         (3, {"steps": 2}, {}, "the run ends before it has seen every picture"),
     ],
@@ -273,8 +273,30 @@ def test_few_epochs_are_worth_while_where_another_run_or_a_later_phase_needs_the
     cache = Cache()
     cache.depths = (3,)
     assert one(cache, epochs=1).kept.boundary == "layer2"
-    kept = [found.kept.boundary for found in run(Cache(), 3, 2, epochs=1)]
-    assert kept[0] == "layer2"
+    first, second = run(Cache(), 3, 2, epochs=1)
+    assert (first.kept.boundary, second.kept.boundary) == ("layer2", "layer1")
+    assert (second.kept.reused, second.passes) == (True, [])
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(None, 1), (2, 9)], ids=["one epoch", "few steps"])
+def test_what_is_there_already_is_found_however_short_the_run(steps, epochs):
+    cache = Cache()
+    one(cache)
+    cache.steps = steps
+    found = one(cache, epochs=epochs)
+    assert (found.kept.reused, found.passes) == (True, [])
+
+
+def test_what_computes_is_made_once_for_both_splits():
+    made = []
+
+    class Counting(Front):
+        def __call__(self, start, ends):
+            made.append((start, ends))
+            return super().__call__(start, ends)
+
+    one(Cache(), front=Counting)
+    assert made == [(0, (3,))]
 
 
 # What may be found again, and what not
@@ -458,6 +480,13 @@ def test_without_a_budget_it_takes_a_quarter_of_the_memory_that_is_free(monkeypa
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=4000))
     assert Cache().memory == 1000
     assert Cache(memory=0).memory == 0
+
+
+def test_what_it_holds_itself_counts_as_free(monkeypatch):
+    cache = Cache(memory=10 * ONE_SET)
+    one(cache)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=4000))
+    assert cache.share() == (4000 + ONE_SET) // 4
 
 
 def test_what_was_used_longest_ago_makes_room_first():

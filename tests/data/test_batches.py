@@ -242,6 +242,15 @@ def test_fixed_views_take_turns_one_an_epoch():
             assert np.array_equal(batch.inputs[:, 1], batch.labels)
 
 
+def test_pictures_with_fixed_views_take_the_same_turns_without_anything_computed_ahead():
+    fixed = views_ahead(CROPS)
+    shown = [view(TEN, CROPS, fixed, number, slice(0, 10)) for number in range(fixed.count)]
+    assert not np.array_equal(shown[0], shown[1])
+    for epoch in range(7):
+        for batch in epoch_batches(TEN, CROPS, epoch):
+            assert np.array_equal(batch.inputs, shown[epoch % fixed.count][batch.labels])
+
+
 # Dropout
 
 

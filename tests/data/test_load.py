@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftkit.data import NAMES, load
+from ftkit.data import NAMES, load, seeded
 from ftkit.errors import FtkitError
 
 
@@ -91,3 +91,24 @@ def test_a_number_of_pictures_that_cannot_be_is_refused(data, size, message):
 def test_a_path_where_nothing_can_be_is_refused(data, message):
     with pytest.raises(FtkitError, match=message):
         load(data, 32, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "train_size", "says"),
+    [("drawn-pets", None, True), ("digits", None, True), ("pets", None, False), ("pets", 9, True)],
+)
+def test_whether_the_seed_has_a_say_in_the_pictures(data, train_size, says):
+    assert seeded(data, train_size) is says
+
+
+def test_a_folder_is_divided_by_the_seed_unless_it_is_divided_already(pictures, tmp_path):
+    (tmp_path / "train").symlink_to(pictures)
+    (tmp_path / "val").symlink_to(pictures)
+    for folder, size, says in (
+        (pictures, None, True),
+        (tmp_path, None, False),
+        (tmp_path, 4, True),
+    ):
+        assert seeded(str(folder), size) is says
+        one, other = (load(str(folder), 8, seed, size) for seed in (0, 1))
+        assert np.array_equal(one.train.images, other.train.images) is not says

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import ftkit
+from ftkit.engine import compare
 from ftkit.errors import FtkitError
 from ftkit.recipe import Recipe
 
@@ -16,10 +19,21 @@ BACKENDS = ("pytorch", "tensorflow")
 
 
 @pytest.fixture(scope="module")
-def recipe(pictures):
+def divided(pictures, tmp_path_factory):
+    """The pictures with a fifth of them set apart: no seed chooses them."""
+    folder = tmp_path_factory.mktemp("divided")
+    for number, path in enumerate(sorted(pictures.glob("*/*.png"))):
+        target = folder / ("train" if number % 5 else "val") / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(divided):
     """Six steps an epoch; all seeds see the same pictures."""
     return Recipe(
-        data=str(pictures), image_size=32, batch_size=4, epochs=2, device="cpu", seed=0, lr=1e-4
+        data=str(divided), image_size=32, batch_size=4, epochs=2, device="cpu", seed=0, lr=1e-4
     )
 
 
@@ -46,9 +60,11 @@ def test_every_depth_runs_in_every_framework_with_every_seed_the_deepest_first(s
 def test_what_is_frozen_is_computed_in_one_pass_for_all_depths(swept):
     results, _ = swept
     for backend in BACKENDS:
-        first, *others = [run for run in results.runs if run.backend == backend and run.seed == 0]
+        first, *others = [run for run in results.runs if run.backend == backend]
         assert [item.reused for item in first.kept] == [False]
-        assert [item.reused for run in others for item in run.kept if item.boundary] == [True]
+        # The second seed trains on the same pictures from the same weights.
+        found = [item.reused for run in others for item in run.kept if item.boundary]
+        assert found == [True] * 3
         assert not any(item.boundary for item in results.at(0, backend)[0].kept)
 
 
@@ -91,6 +107,21 @@ def test_it_is_shown_as_a_table_a_picture_and_a_summary(swept, tmp_path):
     assert [item["depth"] for item in summary["depths"]] == [0, 0, 3, 3, 5, 5]
     assert len(summary["runs"]) == len(results.runs)
     assert Recipe.read(out / "summary.json") == results.recipe
+
+
+def test_pictures_that_are_the_same_for_every_seed_are_read_once(recipe, monkeypatch):
+    read = []
+
+    def counted(*given):
+        read.append(given)
+        return load(*given)
+
+    load = compare.load
+    monkeypatch.setattr(compare, "load", counted)
+    results = ftkit.sweep(replace(recipe, epochs=1), 2, (5,), ("pytorch",))
+    assert len(read) == 1
+    # In one epoch it pays for the other seed alone.
+    assert [run.kept[0].reused for run in results.runs] == [False, True]
 
 
 def test_interrupted_it_holds_what_there_is(recipe):

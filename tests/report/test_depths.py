@@ -17,7 +17,7 @@ from ftkit.api import SweepResults
 from ftkit.architecture import Head
 from ftkit.backbones.catalogue import architecture
 from ftkit.engine.sweep import Sweep
-from ftkit.history import Run
+from ftkit.history import Kept, Run
 from ftkit.recipe import Recipe
 from ftkit.report.depths import (
     Spread,
@@ -134,6 +134,20 @@ def test_there_is_a_line_per_depth_with_its_figures(build_sweep: Build) -> None:
     assert "after 4 epochs, mean and standard deviation of 2 seeds." in said(sweep)
 
 
+def test_the_table_says_how_large_the_frozen_output_is_and_why_none_was_kept(
+    build_sweep: Build,
+) -> None:
+    sweep = build_sweep()
+    assert "Computed again" not in said(sweep)
+    for run in sweep.at(3, "pytorch"):
+        run.kept[:] = [Kept(0, "layer2", 3, 2_700_000_000, 1.0, "disk")]
+    assert "2.7 GB, disk" in line_of(sweep, 3)
+    for run in (*sweep.at(3, "pytorch"), *sweep.at(3, "tensorflow")):
+        run.kept[:] = [Kept(0, reason="the cache is switched off")]
+    assert "GB" not in line_of(sweep, 3)
+    assert "in every epoch in depth-3: the cache is switched off." in said(sweep)
+
+
 def test_one_seed_has_no_spread(build_sweep: Build) -> None:
     sweep = build_sweep(seeds=(7,))
     assert "±" not in text_table(sweep)
@@ -150,7 +164,7 @@ def test_one_framework_alone_has_no_columns_of_the_other(build_sweep: Build) -> 
     sweep = build_sweep(backends=["tensorflow"])
     text = text_table(sweep)
     assert "PyTorch" not in text and "part by" not in text
-    assert line_of(sweep, 3).split()[3:] == ["67.0%", "±", "1.0", "7.0"]
+    assert line_of(sweep, 3).split()[3:] == ["67.0%", "±", "1.0", "7.0", "3.0", "MB"]
 
 
 def test_the_passes_are_told_once_for_each_framework_and_not_counted_in_the_table(

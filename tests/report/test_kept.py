@@ -59,6 +59,16 @@ def test_a_reason_is_told_once_with_the_strategies_that_it_holds_for() -> None:
     ]
 
 
+def test_where_a_reason_holds_for_one_framework_or_phase_alone_it_says_so() -> None:
+    full = "there is not enough memory"
+    runs = [
+        run_of("two-phase", MADE, THERE),
+        run_of("two-phase", MADE, Kept(1, reason=full), backend="tensorflow"),
+    ]
+    told = f"Computed again in every epoch in two-phase (TensorFlow, phase 2): {full}."
+    assert reasons(runs) == [told]
+
+
 def test_no_reason_is_told_where_nothing_is_frozen_or_all_was_kept() -> None:
     unfrozen = run_of("scratch", Kept(0, reason=OFF), depth=0)
     assert reasons([unfrozen, run_of("two-phase", MADE, THERE), Run("pytorch", "none")]) == []

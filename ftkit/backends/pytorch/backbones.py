@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,12 +58,9 @@ class Network:
         if given.dtype != torch.uint8:
             values = given.to(self.device, self.dtype)
             return values.permute(0, 3, 1, 2) if values.dim() == 4 else values
-        scaling = self.architecture.scaling
-        std = np.asarray(scaling.std)
-        scale = self._constant(1 / (255 * std))
-        shift = self._constant(np.asarray(scaling.mean) / std)
+        scale, shift = self._constants
         pixels = given.to(self.device).to(self.dtype)
-        pixels = pixels.flip(-1) if scaling.bgr else pixels
+        pixels = pixels.flip(-1) if self.architecture.scaling.bgr else pixels
         return (pixels * scale - shift).permute(0, 3, 1, 2)
 
     def arithmetic(self) -> torch.autocast:
@@ -82,8 +80,14 @@ class Network:
             for module in training:
                 module.training = True
 
-    def _constant(self, values: NDArray[np.float64]) -> torch.Tensor:
-        return torch.from_numpy(values).to(self.device, self.dtype)
+    @cached_property
+    def _constants(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """What pixels are multiplied by, and what is then taken off; on the device."""
+        scaling = self.architecture.scaling
+        std = np.asarray(scaling.std)
+        values = (1 / (255 * std), np.asarray(scaling.mean) / std)
+        scale, shift = (torch.from_numpy(item).to(self.device, self.dtype) for item in values)
+        return scale, shift
 
 
 def build(

@@ -58,12 +58,17 @@ def hold(
     """
     views = source.views if isinstance(source, Activations) else PLAIN
     drawn_anew = augmented and isinstance(source, Split)
+    if drawn_anew:
+        return source
     if room is None:
         room = int(free_device_memory(network.device) * SHARE_OF_FREE_MEMORY)
-    if drawn_anew or source.values.nbytes > room:
+    if source.values.nbytes > room:
         return source
-    parts = [
-        torch.from_numpy(np.array(source.values[rows])).to(network.device)
-        for rows in evaluation_rows(source.values.shape)
-    ]
-    return Activations(DeviceRows(torch.cat(parts)), source.labels, source.depth, views)
+    held: torch.Tensor | None = None
+    for rows in evaluation_rows(source.values.shape):
+        part = torch.from_numpy(np.array(source.values[rows]))
+        if held is None:
+            held = part.new_empty(source.values.shape, device=network.device)
+        held[rows] = part.to(network.device)
+    assert held is not None  # no dataset is without pictures
+    return Activations(DeviceRows(held), source.labels, source.depth, views)

@@ -115,10 +115,11 @@ def train(
             for rates in recorder.rates(phase):
                 apply_freeze(network, states)
                 batches = epoch_batches(train_on, recipe, recorder.epoch, drop_rates)
-                for batch, lr in zip(batches, rates):
+                for lr in rates:
                     if should_stop():
                         break
                     recorder.start_step()
+                    batch = next(batches)
                     loss, correct = step(batch, float(lr))
                     yield recorder.step(batch, loss, correct, float(lr))
                 if should_stop():

@@ -56,9 +56,11 @@ def hold(
     """
     views = source.views if isinstance(source, Activations) else PLAIN
     drawn_anew = augmented and isinstance(source, Split)
+    if drawn_anew:
+        return source
     if room is None:
         room = int(free_device_memory(network.device) * SHARE_OF_FREE_MEMORY)
-    if drawn_anew or source.values.nbytes > room:
+    if 2 * source.values.nbytes > room:  # the parts are there until the whole is
         return source
     with tf.device(network.device):
         parts = [

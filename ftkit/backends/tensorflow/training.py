@@ -143,10 +143,11 @@ def train(
             step = make_step(network, optimizer, recipe, train_on.depth)
             for rates in recorder.rates(phase):
                 batches = epoch_batches(train_on, recipe, recorder.epoch, drop_rates, buffered)
-                for batch, lr in zip(batches, rates):
+                for lr in rates:
                     if should_stop():
                         break
                     recorder.start_step()
+                    batch = next(batches)
                     loss, correct = step(batch, float(lr))
                     yield recorder.step(batch, loss, correct, float(lr))
                 if should_stop():
