@@ -103,7 +103,8 @@ def taking_in(lines: list[str]) -> float:
 
 def main() -> None:
     """Measures and prints a Markdown table."""
-    print("| run | step, ms | telling, µs | share | taking in, µs | share |\n|---|---|---|---|---|---|")
+    print("| run | step, ms | telling, µs | share | taking in, µs | share |")
+    print("|---|---|---|---|---|---|")
     for strategy in ("feature-extraction", "fine-tuning"):
         recipe = ftkit.Recipe(strategies=(strategy,), epochs=5, device="cpu")
         for backend in BACKENDS:

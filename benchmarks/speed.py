@@ -265,7 +265,9 @@ def main() -> None:
     options, command = parse()
     settings = {name: getattr(options, name) for name in SETTINGS}
     if options.docs:
-        read_docs(options.docs, [*options.jobs, BARS])  # a missing marker shows now, not hours later
+        read_docs(
+            options.docs, [*options.jobs, BARS]
+        )  # a missing marker shows now, not hours later
     results = Results(options.out, settings, options.resume)
     with tempfile.TemporaryDirectory(prefix="ftkit-bench-", ignore_cleanup_errors=True) as folder:
         plan = prepare(options, Path(folder))

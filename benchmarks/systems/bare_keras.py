@@ -1,8 +1,8 @@
 """One bare forward pass of the Keras model under `tf.function`, pictures decoded beforehand.
 
 Variants: `default`, and `xla` (`jit_compile=True`, which `fit` chooses by itself where there is a
-GPU, but not on a CPU alone). The pass is run twice; the second is the measurement, and the first, which holds the tracing, is
-told beside it.
+GPU, but not on a CPU alone). The pass is run twice; the second is the measurement, and the first,
+which holds the tracing, is told beside it.
 """
 
 from __future__ import annotations

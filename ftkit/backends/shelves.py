@@ -126,7 +126,7 @@ class DiskShelf:
 
 def _copied(values: NDArray[Any], rows: Any) -> NDArray[Any]:
     """Rows that nobody else writes to: an array of numbers copies by itself, a slice does not."""
-    found = values[rows]
+    found: NDArray[Any] = values[rows]
     return found.copy() if isinstance(rows, slice) else found
 
 

@@ -148,16 +148,13 @@ def epoch_batches(
     augmenter = np.random.default_rng([recipe.seed, _AUGMENT, epoch])
     dropper = np.random.default_rng([recipe.seed, _DROPOUT, epoch])
     rates = np.asarray(drop_rates)
-    fixed = None
-    if recipe.views and not isinstance(source, Activations):
-        fixed = _fixed_view(source, recipe, epoch % recipe.views)
     for start in range(0, count, recipe.batch_size):
         chosen = order[start : start + recipe.batch_size]
         keep = (dropper.random((len(chosen), len(rates))) >= rates) / (1 - rates)
         if isinstance(source, Activations):
             inputs = source.batch(chosen, epoch, augmenter)
-        elif fixed:
-            inputs = _applied(source.images[chosen], *(drawn[chosen] for drawn in fixed))
+        elif recipe.views:
+            inputs = _fixed_view(source, recipe, epoch % recipe.views, chosen)
         else:
             inputs = augmented(source.images[chosen], recipe.augment, augmenter)
         yield Batch(inputs, source.labels[chosen], keep)
@@ -186,18 +183,19 @@ def view(split: Split, recipe: Recipe, views: Views, number: int, rows: slice) -
         number: Which view, from 0.
         rows: Which pictures.
     """
+    if not views.exact:
+        return _fixed_view(split, recipe, number, rows)
     images = split.images[rows]
-    if views.exact:
-        return images[:, :, ::-1] if number else images
-    return _applied(images, *(drawn[rows] for drawn in _fixed_view(split, recipe, number)))
+    return images[:, :, ::-1] if number else images
 
 
 def _fixed_view(
-    split: Split, recipe: Recipe, number: int
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which pictures a fixed view flips, and where its crops begin."""
+    split: Split, recipe: Recipe, number: int, rows: slice | NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Some pictures as a fixed view shows them."""
     rng = np.random.default_rng([recipe.seed, _VIEWS, number])
-    return _drawn(len(split), split.images.shape[1], recipe.augment, rng)
+    flip, offsets = _drawn(len(split), split.images.shape[1], recipe.augment, rng)
+    return _applied(split.images[rows], flip[rows], offsets[rows])
 
 
 def augmented(

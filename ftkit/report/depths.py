@@ -119,12 +119,13 @@ def rows(sweep: Sweep) -> list[dict[str, object]]:
 def text_table(sweep: Sweep) -> str:
     """A line per depth: accuracy and seconds of each framework, and how far their losses part."""
     names = backends_of(sweep)
-    table = plain_table()
+    table = plain_table(gap=1)
     for title in ("depth", "frozen until", "trainable"):
         table.add_column(title, justify="left" if title == "frozen until" else "right")
     for what in ("accuracy", "seconds"):
         for backend in names:
-            table.add_column(f"{formats.framework(backend)}\n{what}", justify="right")
+            title = f"{formats.framework(backend)}\n{what}"
+            table.add_column(title, justify="right", no_wrap=True)
     table.add_column("frozen\noutput", justify="right")
     if len(names) > 1:
         table.add_column("losses\npart by", justify="right")
@@ -183,16 +184,16 @@ def picture(sweep: Sweep) -> Figure:
     below.set_ylim(bottom=0)
     remark = {"loc": "left", "fontsize": 9, "color": ink.faint}
     if any(run.pass_seconds for run in sweep.runs):
-        below.set_title("Without the pass through the frozen blocks that the depths share", **remark)
+        below.set_title(
+            "Without the pass through the frozen blocks that the depths share", **remark
+        )
     below.set_xlabel("freeze depth: frozen from the picture up to this block")
     names = [ink.drawable(frozen_until(sweep, depth)) for depth in sweep.depths]
     labels = [f"{depth}\n{name}" for depth, name in zip(sweep.depths, names)]
     below.set_xticks(list(sweep.depths), labels)
     count = len(sweep.seeds)
     if count > 1:
-        above.set_title(
-            f"Mean of {count} seeds; the band is one standard deviation", **remark
-        )
+        above.set_title(f"Mean of {count} seeds; the band is one standard deviation", **remark)
     if above.get_lines():
         above.legend(frameon=False, fontsize=9, labelcolor=ink.text)
     return figure

@@ -104,7 +104,11 @@ def test_whether_the_seed_has_a_say_in_the_pictures(data, train_size, says):
 def test_a_folder_is_divided_by_the_seed_unless_it_is_divided_already(pictures, tmp_path):
     (tmp_path / "train").symlink_to(pictures)
     (tmp_path / "val").symlink_to(pictures)
-    for folder, size, says in ((pictures, None, True), (tmp_path, None, False), (tmp_path, 4, True)):
+    for folder, size, says in (
+        (pictures, None, True),
+        (tmp_path, None, False),
+        (tmp_path, 4, True),
+    ):
         assert seeded(str(folder), size) is says
         one, other = (load(str(folder), 8, seed, size) for seed in (0, 1))
         assert np.array_equal(one.train.images, other.train.images) is not says

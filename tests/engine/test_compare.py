@@ -302,13 +302,21 @@ def test_a_bad_recipe_is_refused_before_any_process_starts(call, no_process_left
 # What is claimed about two runs, made by hand
 
 
-def made(backend, losses, strategy="feature-extraction", device="cpu", labels=(0, 1, 1), end=True):
+def made(
+    backend,
+    losses,
+    strategy="feature-extraction",
+    device="cpu",
+    labels=(0, 1, 1),
+    end=True,
+    precision="fp32",
+):
     run = Run(backend, strategy)
     for number, loss in enumerate(losses):
         run.add(Step(0, 0, number, loss, 1, 4, 0.1, 0.01))
     if end:
         rows = [[1.0 - label, float(label)] for label in labels]
-        run.add(RunEnd(False, rows, 1.0, device, {}))
+        run.add(RunEnd(False, rows, 1.0, device, {}, precision))
     return run
 
 
@@ -395,15 +403,21 @@ def test_nothing_is_claimed_without_a_step_in_common(exact):
         ({}, {"end": False}),
         ({"differences": ("dropout",), "head": Head(dropout=0.5)}, {}),
         ({"precision": "bf16"}, {}),
-        ({"precision": "auto"}, {}),
+        ({"precision": "auto"}, {"precision": "bf16"}),
     ],
-    ids=["on a GPU", "not ended", "a difference switched on", "bfloat16", "perhaps bfloat16"],
+    ids=["on a GPU", "not ended", "a difference switched on", "bfloat16", "bfloat16 in one"],
 )
 def test_the_contract_says_nothing_about(exact, recipe, second):
     chosen = replace(exact, **recipe)
     match = claimed(chosen, made("pytorch", [0.5]), made("tensorflow", [0.5], **second))
     assert match.holds is None
     assert match.largest_difference == 0
+
+
+def test_precision_auto_that_came_to_float32_is_held_to_its_bound(exact):
+    chosen = replace(exact, precision="auto")
+    match = claimed(chosen, made("pytorch", [0.5]), made("tensorflow", [0.5]))
+    assert (match.holds, match.bound) == (True, 1e-5)
 
 
 def test_nothing_is_claimed_where_the_noise_floor_could_not_be_measured(small, monkeypatch):

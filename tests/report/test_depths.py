@@ -164,7 +164,7 @@ def test_one_framework_alone_has_no_columns_of_the_other(build_sweep: Build) -> 
     sweep = build_sweep(backends=["tensorflow"])
     text = text_table(sweep)
     assert "PyTorch" not in text and "part by" not in text
-    assert line_of(sweep, 3).split()[3:] == ["67.0%", "±", "1.0", "7.0"]
+    assert line_of(sweep, 3).split()[3:] == ["67.0%", "±", "1.0", "7.0", "3.0", "MB"]
 
 
 def test_the_passes_are_told_once_for_each_framework_and_not_counted_in_the_table(

@@ -71,7 +71,13 @@ def free_device_memory(device: str) -> int:
     if device == "cpu":
         return 0
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
-    asked = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id", first]
+    asked = [
+        "nvidia-smi",
+        "--query-gpu=memory.free",
+        "--format=csv,noheader,nounits",
+        "--id",
+        first,
+    ]
     try:
         told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
         return int(told) * MEBIBYTE
