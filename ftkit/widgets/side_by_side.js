@@ -44,7 +44,7 @@ function render({ model, el: target }) {
     const box = el("input", { type: "checkbox", class: "ft-docstrings", id: freshId() });
     box.checked = docstrings;
     const code = el("div", { class: "ft-code", role: "region", tabindex: 0,
-      "aria-label": `Source of the step ${step.title}` }, step.pieces.map((piece) => pieceOf(piece, mark)));
+      "aria-label": `Source of the step ${step.title}` }, step.pieces.map((piece) => pieceOf(piece, choose)));
     const fold = () => code.classList.toggle("ft-folded", !docstrings);
     box.addEventListener("change", () => {
       docstrings = box.checked;
@@ -71,7 +71,7 @@ function render({ model, el: target }) {
     function go(by) {
       const count = step.remarks.length;
       const now = shown[name] ? shown[name] - 1 + by : by > 0 ? 0 : count - 1;
-      mark(((now + count) % count) + 1);
+      choose(((now + count) % count) + 1);
       const line = code.querySelector(".ft-shown");
       // Only the code scrolls, not the notebook.
       if (line) {
@@ -80,7 +80,7 @@ function render({ model, el: target }) {
       }
     }
 
-    function mark(number) {
+    function choose(number) {
       shown[name] = number;
       for (const button of code.querySelectorAll(".ft-mark-button")) {
         const on = Number(button.dataset.number) === number;
@@ -96,7 +96,7 @@ function render({ model, el: target }) {
           `${step.remarks.length} places differ in meaning. Choose a number, or press Next.`)]));
     }
 
-    mark(shown[name]);
+    choose(shown[name]);
   }
 
   model.on("change:step", show);
@@ -105,7 +105,7 @@ function render({ model, el: target }) {
 }
 
 // A function: a heading and two columns, whose rows stand level.
-function pieceOf(piece, mark) {
+function pieceOf(piece, choose) {
   const rows = piece.rows;
   const signs = { same: "", like: "≈", alone: "+" };
   const sides = COLUMNS.map((backend) => {
@@ -122,7 +122,7 @@ function pieceOf(piece, mark) {
       const buttons = half.marks.map((number) =>
         el("button", { type: "button", class: "ft-mark-button", "data-number": number, "aria-pressed": "false",
           "aria-label": `Difference ${number}, ${NAMES[backend]}, line ${half.line}`,
-          onclick: () => mark(number), onfocus: () => mark(number) }, number));
+          onclick: () => choose(number), onfocus: () => choose(number) }, number));
       return el("div", { class: `ft-row ft-row-${row.kind}${doc ? " ft-doc" : ""}`,
         "data-marks": half.marks.length ? half.marks.join(" ") : undefined },
         el("span", { class: "ft-line-number", "aria-hidden": "true" }, half.line),
