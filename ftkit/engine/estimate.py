@@ -165,25 +165,29 @@ def need_of(
     )
 
 
-def speed_of(head: Run, whole: Run, head_work: Work, whole_work: Work) -> Speed | None:
-    """How fast a framework is, by two short runs.
+def speed_of(
+    head: Run, whole: Run, uncached: Run, head_work: Work, whole_work: Work, uncached_work: Work
+) -> Speed | None:
+    """How fast a framework is, by three short runs.
 
     Args:
-        head: A run in which only the head learned; it computed what is frozen.
-        whole: A run of some steps in which everything learned.
+        head: A run in which only the head learned, on what was computed once.
+        whole: A run in which everything learned.
+        uncached: A run in which only the head learned, and each step computed all before it.
         head_work: What the first computed.
-        whole_work: What the second did in each step.
+        whole_work: What the second did.
+        uncached_work: What the third did.
 
     Returns:
-        None if either made fewer than two steps, or nothing was computed once.
+        None if one of them made fewer than two steps.
     """
-    if min(len(head.steps), len(whole.steps)) < 2 or not head.pass_seconds:
+    if min(len(run.steps) for run in (head, whole, uncached)) < 2:
         return None
-    own = _usual(head)
-    usual = _usual(whole)
+    own, usual, passing = map(_usual, (head, whole, uncached))
+    least = 1e-6  # seconds: clocks have their limits
     return Speed(
-        judging=head_work.once / head.pass_seconds,
-        training=whole_work.step / max(usual - own, 1e-6),
+        judging=(uncached_work.step - head_work.step) / max(passing - own, least),
+        training=(whole_work.step - head_work.step) / max(usual - own, least),
         step=own,
         start=whole.steps[0].seconds - usual,
         start_head=head.steps[0].seconds - own,

@@ -53,9 +53,10 @@ class Background:
         self,
         experiment: Experiment,
         strategy: str,
-        begun: Callable[[list[Run]], None],
-        on_event: OnEvent,
+        begun: Callable[[list[Run]], None] = lambda _: None,
+        on_event: OnEvent = lambda *_: None,
         backends: Sequence[str] | None = None,
+        max_steps: int | None = None,
     ) -> list[Run]:
         """Trains in each framework and waits for the end; first, for the workers to be free.
 
@@ -65,6 +66,7 @@ class Background:
             begun: Called with the runs, which take in the events as they come.
             on_event: Called from a thread with each run and event.
             backends: In which frameworks; None takes all.
+            max_steps: End after so many steps.
 
         Returns:
             The runs; none if a stop was asked before they began.
@@ -73,7 +75,7 @@ class Background:
         while not self.stopped:
             try:
                 runs = self._live.train(
-                    experiment, strategy, on_event, lambda _: done.set(), backends
+                    experiment, strategy, on_event, lambda _: done.set(), backends, max_steps
                 )
             except Busy:
                 time.sleep(LOOK_SECONDS)

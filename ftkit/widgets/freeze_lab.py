@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import traitlets
 from matplotlib.figure import Figure
@@ -16,41 +15,17 @@ from matplotlib.figure import Figure
 from ftkit.api import Results
 from ftkit.engine.compare import Experiment
 from ftkit.engine.comparison import Comparison
-from ftkit.engine.estimate import Speed, need_of, speed_of, work_of
-from ftkit.engine.live import Busy, shared
+from ftkit.engine.live import shared
 from ftkit.engine.sweep import strategy_of
 from ftkit.environments import available
 from ftkit.errors import FtkitError
-from ftkit.freezing import POLICIES, BatchNormPolicy, resolve, trainable_parameters
-from ftkit.history import Event, Run
+from ftkit.history import Run
 from ftkit.recipe import Recipe
-from ftkit.report import formats
 from ftkit.report.plots import curves
+from ftkit.widgets import speeds
+from ftkit.widgets.background import LOOK_SECONDS, Background
 from ftkit.widgets.frame import Frame, Updates, script
-
-POINTS = 300
-"""Points of a curve that a page gets at most."""
-MEASURED_STEPS = 4
-_SPEEDS: dict[tuple[str, str, int, int], Speed] = {}
-
-
-@dataclass
-class Row:
-    """One press of Train: what was asked, and what came of it.
-
-    Attributes:
-        number: Its own, from 1.
-        name: What the learner calls it.
-        recipe: What was run.
-        strategy: Which of its strategies.
-        runs: One for each framework.
-    """
-
-    number: int
-    name: str
-    recipe: Recipe
-    strategy: str
-    runs: list[Run]
+from ftkit.widgets.freeze_view import Row, failures, figures_of, live_view, row_view, view_of
 
 
 class FreezeLab(Frame):
@@ -94,12 +69,12 @@ class FreezeLab(Frame):
         )
         self.results: list[Row] = []
         self._experiment = draft.changed(self.recipe)
-        self._live = shared(chosen)
+        self._background = Background(shared(chosen))
         self._updates = Updates(self._push)
         self._current: Row | None = None
         self._started = 0.0
-        self._waiting = False
         self._note = ""
+        self._measured = threading.Event()
         super().__init__(
             view=view_of(self._experiment),
             choice={
@@ -112,8 +87,10 @@ class FreezeLab(Frame):
             },
         )
         self._figure()
-        if self._speeds() is None:
-            threading.Thread(target=self._measure, daemon=True).start()
+        if set(speeds.known(self._experiment)) == set(chosen):
+            self._measured.set()
+        else:
+            Background(shared(chosen)).start(self._measure)
 
     # What the page asks for
 
@@ -136,37 +113,38 @@ class FreezeLab(Frame):
                 self._say(str(error))
 
     def train(self) -> None:
-        """Starts a run of what is chosen, in the background.
+        """Starts a run of what is chosen, in the background; after what else trains.
 
         What is wrong with the choice is told on the page.
         """
-        if self._waiting or self._current is not None:
+        if self._background.running:
             return
         try:
             recipe, strategy = self.chosen()
+            backends = [
+                name for name in self._experiment.backends if name in self.choice["backends"]
+            ]
+            if not backends:
+                raise FtkitError("Choose at least one framework.")
             experiment = self._experiment.changed(recipe)
-            self._start(experiment, recipe, strategy)
-        except Busy:
-            self._waiting = True
-            self._say("The machine is being measured, or another widget trains; this run is next.")
-            threading.Thread(target=self._train_later, daemon=True).start()
         except FtkitError as error:
             self._say(str(error))
+            return
+        row = Row(self._next_number(), self._name(strategy), recipe, strategy, [])
+        self._say("It begins as soon as the workers are free.")
+        self._background.start(lambda: self._work(experiment, row, backends))
 
     def stop(self) -> None:
         """Ends the run in progress after its current batch."""
-        self._waiting = False
-        if self._current is not None:
-            self._live.stop()
+        self._background.stop()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Waits until nothing trains any more; False if that takes longer."""
-        until = None if seconds is None else time.monotonic() + seconds
-        while self._waiting or self._current is not None:
-            if until is not None and time.monotonic() > until:
-                return False
-            time.sleep(0.02)
-        return True
+        return self._background.wait(seconds)
+
+    def measured(self, seconds: float | None = None) -> bool:
+        """Waits until the machine's speed is known; False if that takes longer."""
+        return self._measured.wait(seconds)
 
     def remove(self, number: int) -> None:
         """Takes a row away."""
@@ -213,52 +191,34 @@ class FreezeLab(Frame):
 
     # Behind it
 
-    def _start(self, experiment: Experiment, recipe: Recipe, strategy: str) -> None:
-        backends = [name for name in self._live.backends if name in self.choice["backends"]]
-        if not backends:
-            raise FtkitError("Choose at least one framework.")
-        row = Row(self._next_number(), "", recipe, strategy, [])
-        depth = self.choice["depth"]
-        row.name = f"two-phase, then depth {depth}" if strategy == "two-phase" else strategy
-        self._note = ""
-        self._started = time.perf_counter()
-        self._current = row
-        try:
-            row.runs = self._live.train(
-                experiment, strategy, self._on_event, self._on_done, backends
-            )
-        except BaseException:
-            self._current = None
-            raise
-        self._updates.start()
-
-    def _train_later(self) -> None:
-        while self._live.busy and self._waiting:
-            time.sleep(0.05)
-        if self._waiting:
-            self._waiting = False
-            self.train()
-
-    def _on_event(self, run: Run, event: Event) -> None:
-        self._updates.changed()
-
-    def _on_done(self, runs: list[Run]) -> None:
-        row, self._current = self._current, None
-        if row is not None:
+    def _work(self, experiment: Experiment, row: Row, backends: Sequence[str]) -> None:
+        def begun(runs: list[Run]) -> None:
             row.runs = runs
-            if any(run.steps for run in runs):
-                self.results.append(row)
-            failed = [run for run in runs if run.status == "failed"]
-            self._note = "; ".join(
-                f"{formats.framework(run.backend)}: {run.error}" for run in failed
+            self._started, self._current, self._note = time.perf_counter(), row, ""
+            self._updates.start()
+
+        while not self._measured.wait(LOOK_SECONDS) and not self._background.stopped:
+            continue  # its runs come first: they leave what is frozen computed
+        try:
+            self._background.train(
+                experiment,
+                row.strategy,
+                begun,
+                lambda run, event: self._updates.changed(),
+                backends,
             )
+            self._note = failures(row.runs)
+        except FtkitError as error:
+            self._note = str(error)
+        self._current = None
         self._updates.stop()
+        if any(run.steps for run in row.runs):
+            self.results.append(row)
+            self._show_rows()
         self._push()
-        self._show_rows()
 
     def _push(self) -> None:
-        row = self._current
-        self.live = live_view(row, time.perf_counter() - self._started, self._note)
+        self.live = live_view(self._current, time.perf_counter() - self._started, self._note)
 
     def _say(self, note: str) -> None:
         self._note = note
@@ -271,58 +231,24 @@ class FreezeLab(Frame):
     def _next_number(self) -> int:
         return max((row.number for row in self.results), default=0) + 1
 
+    def _name(self, strategy: str) -> str:
+        depth = self.choice["depth"]
+        return f"two-phase, then depth {depth}" if strategy == "two-phase" else strategy
+
     def _figure(self) -> None:
         """Tells what each depth costs, under each policy of frozen batch norm."""
         epochs = int(self.choice["epochs"])
-        self.figures = figures_of(self._experiment, epochs, self._speeds() or {})
-
-    def _speeds(self) -> dict[str, Speed] | None:
-        found = {name: _SPEEDS.get(self._key(name)) for name in self._live.backends}
-        known = {name: speed for name, speed in found.items() if speed is not None}
-        return known if len(known) == len(found) else None
-
-    def _key(self, backend: str) -> tuple[str, str, int, int]:
-        size = self._experiment.dataset.image_size
-        return (backend, self.recipe.backbone, size, self.recipe.batch_size)
+        found = speeds.known(self._experiment)
+        self.figures = figures_of(self._experiment, epochs, found)
 
     def _measure(self) -> None:
-        """Two short runs, which also leave what is frozen computed at every depth."""
-        recipe = replace(self.recipe, epochs=2, precision="fp32")
-        experiment = self._experiment.changed(recipe)
-        blocks = len(experiment.architecture.blocks)
-        found = {}
         try:
-            for depth, steps in ((blocks, None), (0, MEASURED_STEPS)):
-                while True:
-                    try:
-                        runs = self._live.train(
-                            experiment, strategy_of(depth), lambda *_: None, max_steps=steps
-                        )
-                        break
-                    except Busy:
-                        time.sleep(0.1)
-                self._live.wait()
-                found[depth] = {run.backend: run for run in runs}
+            speeds.measure(self._experiment, Background(shared(self._experiment.backends)))
         except FtkitError as error:
             self._say(str(error))
-            return
-        dataset = experiment.dataset
-        for backend in self._live.backends:
-            works = [
-                work_of(
-                    recipe.phases_of(strategy_of(depth), experiment.architecture)[0],
-                    experiment.architecture,
-                    dataset.image_size,
-                    recipe.batch_size,
-                    len(dataset.train),
-                    len(dataset.val),
-                )
-                for depth in (blocks, 0)
-            ]
-            speed = speed_of(found[blocks][backend], found[0][backend], *works)
-            if speed is not None:
-                _SPEEDS[self._key(backend)] = speed
-        self._figure()
+        finally:
+            self._figure()
+            self._measured.set()
 
     def still(self) -> tuple[Figure | None, str]:
         """The rows' curves, and a table."""
@@ -335,146 +261,3 @@ class FreezeLab(Frame):
         ]
         together = Comparison(self.recipe, self._experiment.dataset, runs, [])
         return curves(together), Results(**vars(together)).table()
-
-
-def view_of(experiment: Experiment) -> dict[str, Any]:
-    """What a page shows of the network and the pictures, whatever is chosen."""
-    network, dataset = experiment.architecture, experiment.dataset
-    costs = network.multiplications(dataset.image_size)
-    names = [*network.blocks, network.head_block]
-    parameters = dict.fromkeys(names, 0)
-    for layer in network.layers:
-        parameters[layer.block] += layer.parameters
-    return {
-        "backbone": network.name,
-        "data": experiment.recipe.data,
-        "train": len(dataset.train),
-        "val": len(dataset.val),
-        "classes": list(dataset.class_names),
-        "size": dataset.image_size,
-        "blocks": [
-            {
-                "name": name,
-                "parameters": parameters[name],
-                "share": parameters[name] / network.parameters,
-                "said": formats.short_count(parameters[name]),
-                "cost": costs[name] / max(1, sum(costs.values())),
-                "multiplications": formats.short_count(costs[name]),
-            }
-            for name in names
-        ],
-        "total": network.parameters,
-        "backends": list(experiment.backends),
-        "policies": list(POLICIES),
-    }
-
-
-def figures_of(
-    experiment: Experiment, epochs: int, speeds: Mapping[str, Speed]
-) -> dict[str, list[dict[str, Any]]]:
-    """What each freeze depth costs, by the policy of frozen batch norm.
-
-    Args:
-        experiment: The pictures, the network, and a recipe with a strategy for each depth.
-        epochs: How many.
-        speeds: How fast each framework is, as far as it is known.
-    """
-    network, dataset = experiment.architecture, experiment.dataset
-    found: dict[str, list[dict[str, Any]]] = {}
-    for policy in get_args(BatchNormPolicy):
-        recipe = replace(experiment.recipe, epochs=epochs, frozen_batch_norm=policy)
-        found[policy] = []
-        for depth in range(len(network.blocks) + 1):
-            (phase,) = recipe.phases_of(strategy_of(depth), network)
-            sizes = (network, dataset.image_size, recipe.batch_size)
-            pictures = (len(dataset.train), len(dataset.val))
-            work = work_of(phase, *sizes, *pictures)
-            need = need_of(phase, *sizes, sum(pictures), recipe.optimizer)
-            trainable = trainable_parameters(resolve(phase.freeze, network))
-            found[policy].append(
-                {
-                    "depth": depth,
-                    "trainable": trainable,
-                    "frozen": network.parameters - trainable,
-                    "kept": network.boundary_name(depth) if need.kept else "",
-                    "seconds": {name: speed.seconds(work) for name, speed in speeds.items()},
-                    "memory": need.total,
-                }
-            )
-    return found
-
-
-def live_view(row: Row | None, elapsed: float, note: str = "") -> dict[str, Any]:
-    """What a page shows of the run in progress.
-
-    Args:
-        row: The run; None if there is none.
-        elapsed: Seconds since it began.
-        note: What else there is to say.
-    """
-    if row is None:
-        return {"running": False, "note": note}
-    return {
-        "running": True,
-        "note": note,
-        "name": row.name,
-        "elapsed": elapsed,
-        "runs": [run_view(run) for run in row.runs],
-    }
-
-
-def run_view(run: Run) -> dict[str, Any]:
-    """A run as a page draws it."""
-    total = run.phases[-1].run_steps if run.phases else 0
-    ends = {step.epoch: step.step + 1 for step in run.steps}
-    starts: list[int] = []
-    for before, now in zip(run.steps, run.steps[1:]):
-        if now.phase != before.phase:
-            starts.append(now.step)
-    return {
-        "backend": run.backend,
-        "status": run.status,
-        "done": len(run.steps),
-        "total": total,
-        "loss": thinned([[step.step + 1, step.loss] for step in run.steps]),
-        "accuracy": [[ends.get(item.epoch, 0), item.val_accuracy] for item in run.epochs],
-        "phases": starts,
-        "seconds": run.seconds,
-        "error": run.error,
-        "reused": all(item.reused for item in run.kept if item.boundary) if run.kept else False,
-    }
-
-
-def thinned(points: list[list[float]], most: int = POINTS) -> list[list[float | None]]:
-    """At most so many of the points, the last among them; numbers to five digits.
-
-    What is not finite becomes None: JSON has no word for it.
-    """
-    stride = -(-len(points) // most) if points else 1
-    chosen = points[::-1][::stride][::-1]
-    return [[at, float(f"{value:.5g}") if math.isfinite(value) else None] for at, value in chosen]
-
-
-def row_view(row: Row) -> dict[str, Any]:
-    """A row of the table, with its curves."""
-    first = row.runs[0]
-    return {
-        "number": row.number,
-        "name": row.name,
-        "depth": first.freeze_depth,
-        "trainable": first.trainable_parameters,
-        "epochs": len(first.epochs),
-        "runs": [
-            {**run_view(run), "val": run.val_accuracy, "audit": audit_of(run)} for run in row.runs
-        ],
-    }
-
-
-def audit_of(run: Run) -> str:
-    """What the audits of a run say in a few words."""
-    if not run.audits:
-        return "no phase was finished"
-    if all(audit["holds"] for audit in run.audits):
-        return "what was frozen stayed bit-equal"
-    strayed = sum(len(audit["strayed"]) for audit in run.audits)
-    return f"{formats.times(strayed, 'tensor')} moved that should not have"

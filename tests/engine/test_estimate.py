@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from ftkit.architecture import Head
 from ftkit.backbones.catalogue import architecture
 from ftkit.engine.estimate import NUMBER, Speed, need_of, speed_of, work_of
 from ftkit.freezing import FreezePlan
-from ftkit.history import Kept, Run, Step
+from ftkit.history import Run, Step
 from ftkit.recipe import Phase
 
 NETWORK = architecture("resnet_s", Head(), 2)
@@ -70,7 +68,7 @@ def test_the_weights_are_held_once_and_what_learns_again_for_its_gradients_and_m
 
 
 def test_what_is_kept_is_a_row_for_each_picture():
-    assert need(DEEPEST).kept == NUMBER * (TRAIN + VAL) * 256 * 2
+    assert need(DEEPEST).kept == NUMBER * (TRAIN + VAL) * 256
     assert need(0).kept == need(3, kept=False).kept == 0
     assert need(1).kept > need(DEEPEST).kept
 
@@ -80,36 +78,32 @@ def test_all_is_the_sum_of_its_parts():
     assert held.total == held.weights + held.learning + held.maps + held.kept
 
 
-def run_of(seconds, kept=()):
+def run_of(seconds):
     run = Run("pytorch", "depth-0")
     for number, value in enumerate(seconds):
         run.add(Step(0, 0, number, 0.5, 16, 32, 0.1, value))
-    for item in kept:
-        run.add(item)
     return run
 
 
-def test_two_short_runs_give_the_speed_that_foretells_both():
+def test_three_short_runs_give_the_speed_that_foretells_all_of_them():
     truth = Speed(judging=4e9, training=1e9, step=0.002, start=0.5, start_head=0.1)
-    head_work, whole_work = work(DEEPEST, 1), work(0, 1)
-    once = head_work.once / truth.judging
+    works = (work(DEEPEST, 1), work(0, 1), work(DEEPEST, 1, kept=False))
     own = truth.step
-    usual = truth.step + whole_work.step / truth.training
-    head = run_of([own + 0.1, own, own], [Kept(0, "layer4", DEEPEST, 9, once, "memory")])
+    usual = own + (works[1].step - works[0].step) / truth.training
+    passing = own + (works[2].step - works[0].step) / truth.judging
+    head = run_of([own + 0.1, own, own])
     whole = run_of([usual + 0.5, usual, usual, usual])
-    found = speed_of(head, whole, head_work, whole_work)
+    found = speed_of(head, whole, run_of([9.0, passing, passing]), *works)
     assert found is not None
     for name in ("judging", "training", "step", "start", "start_head"):
         assert getattr(found, name) == pytest.approx(getattr(truth, name))
     expected = 0.5 * work(0).share + 0.1 * (1 - work(0).share)
-    expected += 3 * (13 * usual + VAL * ALL / truth.judging)
+    expected += 3 * (13 * (own + works[1].step / truth.training) + VAL * ALL / truth.judging)
     assert truth.seconds(work(0)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("steps", [0, 1])
-def test_runs_that_are_too_short_tell_no_speed(steps):
-    kept = [Kept(0, "layer4", DEEPEST, 9, 1.0, "memory")]
-    long, short = run_of([1.0] * 3, kept), run_of([1.0] * steps, kept)
-    assert speed_of(long, short, work(DEEPEST), work(0)) is None
-    assert speed_of(short, long, work(DEEPEST), work(0)) is None
-    assert speed_of(replace(long, kept=[]), long, work(DEEPEST), work(0)) is None
+@pytest.mark.parametrize("which", range(3))
+def test_runs_that_are_too_short_tell_no_speed(which, steps):
+    runs = [run_of([1.0] * (steps if number == which else 3)) for number in range(3)]
+    assert speed_of(*runs, work(DEEPEST), work(0), work(DEEPEST, kept=False)) is None

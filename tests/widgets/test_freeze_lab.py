@@ -14,8 +14,9 @@ from ftkit.errors import FtkitError
 from ftkit.history import Epoch, Kept, PhaseEnd, PhaseStart, Run, RunFailed, Step
 from ftkit.recipe import Recipe
 from ftkit.widgets import FreezeLab
-from ftkit.widgets.freeze_lab import (
+from ftkit.widgets.freeze_view import (
     Row,
+    failures,
     figures_of,
     live_view,
     row_view,
@@ -165,6 +166,7 @@ def test_pressing_train_gives_a_row_with_both_frameworks_that_match(lab):
 
 
 def test_after_it_the_machines_speed_is_known_and_every_depth_has_its_seconds(lab):
+    assert lab.measured(60)
     for line in lab.figures["inference"]:
         assert set(line["seconds"]) == set(BACKENDS)
         assert all(0 < value < 60 for value in line["seconds"].values())
@@ -214,11 +216,10 @@ def test_saving_nothing_is_told_on_the_page_and_breaks_nothing(lab):
     assert "Press Train first" in lab.live["note"]
 
 
-def test_a_failed_run_is_told_on_the_page_in_one_line(lab):
+def test_failed_runs_are_told_in_one_line():
     run = made()
     run.add(RunFailed("there is no memory"))
-    lab._on_done([run])
-    assert lab.live["note"].endswith("PyTorch: there is no memory")
+    assert failures([made("tensorflow", status="done"), run]) == "PyTorch: there is no memory"
 
 
 def test_a_recipe_that_cannot_be_used_is_refused_at_once(recipe):

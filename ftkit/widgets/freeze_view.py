@@ -1,0 +1,187 @@
+"""What a page shows of a freeze lab, as plain records: the network, each depth, runs and rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from ftkit.engine.compare import Experiment
+from ftkit.engine.estimate import Speed, need_of, work_of
+from ftkit.engine.sweep import strategy_of
+from ftkit.freezing import POLICIES, BatchNormPolicy, resolve, trainable_parameters
+from ftkit.history import Run
+from ftkit.recipe import Recipe
+from ftkit.report import formats
+
+POINTS = 300
+"""Points of a curve that a page gets at most."""
+
+
+@dataclass
+class Row:
+    """One press of Train: what was asked, and what came of it.
+
+    Attributes:
+        number: Its own, from 1.
+        name: What the learner calls it.
+        recipe: What was run.
+        strategy: Which of its strategies.
+        runs: One for each framework.
+    """
+
+    number: int
+    name: str
+    recipe: Recipe
+    strategy: str
+    runs: list[Run]
+
+
+def view_of(experiment: Experiment) -> dict[str, Any]:
+    """What a page shows of the network and the pictures, whatever is chosen."""
+    network, dataset = experiment.architecture, experiment.dataset
+    costs = network.multiplications(dataset.image_size)
+    names = [*network.blocks, network.head_block]
+    parameters = dict.fromkeys(names, 0)
+    for layer in network.layers:
+        parameters[layer.block] += layer.parameters
+    return {
+        "backbone": network.name,
+        "data": experiment.recipe.data,
+        "train": len(dataset.train),
+        "val": len(dataset.val),
+        "classes": list(dataset.class_names),
+        "size": dataset.image_size,
+        "blocks": [
+            {
+                "name": name,
+                "parameters": parameters[name],
+                "share": parameters[name] / network.parameters,
+                "said": formats.short_count(parameters[name]),
+                "cost": costs[name] / max(1, sum(costs.values())),
+                "multiplications": formats.short_count(costs[name]),
+            }
+            for name in names
+        ],
+        "total": network.parameters,
+        "backends": list(experiment.backends),
+        "policies": list(POLICIES),
+    }
+
+
+def figures_of(
+    experiment: Experiment, epochs: int, speeds: Mapping[str, Speed]
+) -> dict[str, list[dict[str, Any]]]:
+    """What each freeze depth costs, by the policy of frozen batch norm.
+
+    Args:
+        experiment: The pictures, the network, and a recipe with a strategy for each depth.
+        epochs: How many.
+        speeds: How fast each framework is, as far as it is known.
+    """
+    network, dataset = experiment.architecture, experiment.dataset
+    found: dict[str, list[dict[str, Any]]] = {}
+    for policy in get_args(BatchNormPolicy):
+        recipe = replace(experiment.recipe, epochs=epochs, frozen_batch_norm=policy)
+        found[policy] = []
+        for depth in range(len(network.blocks) + 1):
+            (phase,) = recipe.phases_of(strategy_of(depth), network)
+            sizes = (network, dataset.image_size, recipe.batch_size)
+            pictures = (len(dataset.train), len(dataset.val))
+            work = work_of(phase, *sizes, *pictures)
+            need = need_of(phase, *sizes, sum(pictures), recipe.optimizer)
+            trainable = trainable_parameters(resolve(phase.freeze, network))
+            found[policy].append(
+                {
+                    "depth": depth,
+                    "trainable": trainable,
+                    "frozen": network.parameters - trainable,
+                    "kept": network.boundary_name(depth) if need.kept else "",
+                    "seconds": {name: speed.seconds(work) for name, speed in speeds.items()},
+                    "memory": need.total,
+                }
+            )
+    return found
+
+
+def live_view(row: Row | None, elapsed: float, note: str = "") -> dict[str, Any]:
+    """What a page shows of the run in progress.
+
+    Args:
+        row: The run; None if there is none.
+        elapsed: Seconds since it began.
+        note: What else there is to say.
+    """
+    if row is None:
+        return {"running": False, "note": note}
+    return {
+        "running": True,
+        "note": note,
+        "name": row.name,
+        "elapsed": elapsed,
+        "runs": [run_view(run) for run in row.runs],
+    }
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """A run as a page draws it."""
+    total = run.phases[-1].run_steps if run.phases else 0
+    ends = {step.epoch: step.step + 1 for step in run.steps}
+    starts: list[int] = []
+    for before, now in zip(run.steps, run.steps[1:]):
+        if now.phase != before.phase:
+            starts.append(now.step)
+    return {
+        "backend": run.backend,
+        "status": run.status,
+        "done": len(run.steps),
+        "total": total,
+        "loss": thinned([[step.step + 1, step.loss] for step in run.steps]),
+        "accuracy": [[ends.get(item.epoch, 0), item.val_accuracy] for item in run.epochs],
+        "phases": starts,
+        "seconds": run.seconds,
+        "error": run.error,
+        "reused": all(item.reused for item in run.kept if item.boundary) if run.kept else False,
+    }
+
+
+def thinned(points: list[list[float]], most: int = POINTS) -> list[list[float | None]]:
+    """At most so many of the points, the last among them; numbers to five digits.
+
+    What is not finite becomes None: JSON has no word for it.
+    """
+    stride = -(-len(points) // most) if points else 1
+    chosen = points[::-1][::stride][::-1]
+    return [[at, float(f"{value:.5g}") if math.isfinite(value) else None] for at, value in chosen]
+
+
+def row_view(row: Row) -> dict[str, Any]:
+    """A row of the table, with its curves."""
+    first = row.runs[0]
+    return {
+        "number": row.number,
+        "name": row.name,
+        "depth": first.freeze_depth,
+        "trainable": first.trainable_parameters,
+        "epochs": len(first.epochs),
+        "runs": [
+            {**run_view(run), "val": run.val_accuracy, "audit": audit_of(run)} for run in row.runs
+        ],
+    }
+
+
+def failures(runs: Sequence[Run]) -> str:
+    """Why runs broke off, in one line; empty if none did."""
+    failed = [run for run in runs if run.status == "failed"]
+    return "; ".join(f"{formats.framework(run.backend)}: {run.error}" for run in failed)
+
+
+def audit_of(run: Run) -> str:
+    """What the audits of a run say in a few words."""
+    if not run.audits:
+        return "no phase was finished"
+    if all(audit["holds"] for audit in run.audits):
+        return "what was frozen stayed bit-equal"
+    strayed = sum(len(audit["strayed"]) for audit in run.audits)
+    return f"{formats.times(strayed, 'tensor')} moved that should not have"
