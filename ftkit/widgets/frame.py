@@ -55,7 +55,8 @@ class Frame(anywidget.AnyWidget):
             self._still.update(self._picture(), raw=True)
 
     def _ipython_display_(self) -> None:
-        display(self._repr_mimebundle_(), raw=True)
+        data, metadata = self._repr_mimebundle_() or ({}, {})
+        display(data, metadata=metadata, raw=True)
         self._still = display(self._picture(), raw=True, display_id=True)
 
     def _picture(self) -> dict[str, Any]:
