@@ -196,14 +196,10 @@ def jupyter_environment(folder: Path) -> dict[str, str]:
     Args:
         folder: Where to write.
     """
+    from ipykernel.kernelspec import get_kernel_dict  # an extra: not everyone has it
+
     kernel = writable_folder(folder / "jupyter" / "kernels" / "python3") / "kernel.json"
-    launch = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    described = {
-        "argv": [sys.executable, *launch],
-        "display_name": "Python 3 (ftkit)",
-        "language": "python",
-        "metadata": {"debugger": True},
-    }
+    described = {**get_kernel_dict(), "display_name": "Python 3 (ftkit)"}
     write_text(kernel, json.dumps(described, indent=1) + "\n")
     settings = writable_folder(folder / "jupyter" / "labconfig") / "default_setting_overrides.json"
     write_text(settings, json.dumps(SETTINGS, indent=1) + "\n")

@@ -228,8 +228,8 @@ class Opened:
                 return
             except OSError:
                 time.sleep(0.1)
-        self.process.kill()
-        raise AssertionError(self.process.communicate()[0])
+        self.process.terminate()
+        raise AssertionError(self.process.communicate(timeout=30)[0])
 
     def ask(self, path, data=None, token="a-token"):
         headers = {"Authorization": f"token {token}"}
@@ -249,9 +249,8 @@ class Opened:
         raise AssertionError("no kernel was started")
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+        self.process.terminate()
+        self.process.communicate(timeout=30)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ SOURCES = Path(__file__).parent
 NOTEBOOKS = SOURCES.parent
 CELL_SECONDS = 300
 ENDING_SECONDS = 20
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ftkit)", "language": "python", "name": "python3"},
@@ -119,7 +120,7 @@ def executed(notebook: Any) -> Any:
                 finally:
                     started = psutil.Process().children(recursive=True)
         except CellExecutionError as error:
-            raise Failure(str(error)) from error
+            raise Failure(COLOURS.sub("", str(error))) from error
         left = psutil.wait_procs(started, timeout=ENDING_SECONDS)[1]
         for process in left:
             process.kill()
