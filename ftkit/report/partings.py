@@ -98,7 +98,7 @@ def _between(axes: Axes, trial: Trial) -> None:
     axes.plot(_steps(found), found, label="switched on", **style)
     axes.plot(_steps(still), still, label="matched", **_MATCHED)
     axes.set_xlabel("step")
-    legend_in(axes, LIGHT, columns=2)
+    axes.legend(loc="center right", frameon=False, fontsize=9, labelcolor=LIGHT.text)
 
 
 def _ranking(axes: Axes, trials: Sequence[Trial]) -> None:
@@ -113,7 +113,8 @@ def _ranking(axes: Axes, trials: Sequence[Trial]) -> None:
             if value is not None and math.isfinite(value):
                 axes.plot([max(value, LEAST)], [place], markersize=7, linestyle="none", **style)
     axes.set_yticks(range(len(trials)), [trial.name for trial in reversed(trials)], fontsize=8)
-    axes.set_xlabel("o switched on, | matched")
+    axes.set_ylim(-0.6, len(trials) - 0.4)
+    axes.set_xlabel("dot: switched on, bar: matched")
 
 
 def _finite(values: Sequence[float]) -> list[float]:

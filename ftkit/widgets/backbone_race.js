@@ -68,7 +68,7 @@ function render({ model, el: target }) {
       const last = run.points[run.points.length - 1][1];
       found.time.push({ name, kind, points: run.points, marks: true, shape: place });
       found.size.push({ name, kind, points: [[entry.parameters, last]], marks: true, shape: place,
-        label: run === entry.runs[0] ? entry.name : "" });
+        scale: first ? 1 : 1.8, label: run === entry.runs[0] ? entry.name : "" });
     }));
     return found;
   }

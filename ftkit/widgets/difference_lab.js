@@ -65,7 +65,7 @@ function render({ model, el: target }) {
       el("div", { class: "ft-owns" },
         side("PyTorch by itself", chosen.pytorch, chosen.pytorch_lines),
         side("Keras by itself", chosen.keras, chosen.keras_lines)),
-      el("p", { class: "ft-seen" }, el("strong", {}, "Switched off, both do: "), `${chosen.matched}.`),
+      el("p", { class: "ft-seen" }, el("strong", {}, "Matched, as it is by default: "), `${chosen.matched}.`),
       el("p", { class: "ft-seen" }, el("strong", {}, "Where it shows: "), chosen.seen));
     showCurves();
   }

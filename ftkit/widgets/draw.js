@@ -102,15 +102,15 @@ const SHAPES = [
 ];
 
 // A mark at a place: circle, square, triangle, diamond, plus.
-function mark(shape, kind, x, y) {
+function mark(shape, kind, x, y, scale = 1) {
   return svg("path", { class: `ft-mark ft-${kind}`, d: SHAPES[shape % SHAPES.length],
-    transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` });
+    transform: `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${scale})` });
 }
 
 // Curves in one panel. Each series: {name, kind, faint, points: [[x, y], ...], marks}.
 // `kind` is a CSS class that gives colour and stroke, so that both themes have their own.
-// `shape` (a number) chooses the marks, `label` is written beside the last, and `named` puts a
-// faint series into the legend. The option `xtick` writes an x, where it is no whole number.
+// `shape` (a number) chooses the marks, `scale` their size, `label` is written beside the last, and
+// `named` puts a faint series into the legend. The option `xtick` writes an x, where it is no whole number.
 class Plot {
   constructor(options) {
     this.options = options;
@@ -195,7 +195,7 @@ class Plot {
           if (Number.isFinite(up)) {
             parts.push(item.shape === undefined
               ? svg("circle", { class: `ft-mark ft-${item.kind}`, cx: x(across), cy: y(up), r: 3 })
-              : mark(item.shape, item.kind, x(across), y(up)));
+              : mark(item.shape, item.kind, x(across), y(up), item.scale));
           }
         }
       }
