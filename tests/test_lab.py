@@ -21,6 +21,7 @@ from ftkit.errors import FtkitError
 
 FTKIT = [sys.executable, "-m", "ftkit"]
 START_SECONDS = 60
+ADDRESS = re.compile(rf"(http://127\.0\.0\.1:\d+)/lab/tree/{lab.FIRST}\?token=(\w+)")
 
 
 @pytest.fixture
@@ -200,45 +201,41 @@ def test_what_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
 
 
 class Opened:
-    """``ftkit lab`` as it runs."""
+    """``ftkit lab`` as it runs, on a port and with settings of its own."""
 
     def __init__(self, folder):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        home = folder / "home"
-        home.mkdir()
-        mine = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "JUPYTER_TOKEN": "a-token"}
-        environment = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
-        self.home = home
+        self.home = folder / "home"
+        self.home.mkdir()
         self.folder = folder / "course"
-        self.url = f"http://127.0.0.1:{port}"
+        environment = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
         self.process = subprocess.Popen(
             [*FTKIT, "lab", self.folder, "--no-browser", "--port", str(port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**environment, **mine},
+            env={**environment, "HOME": str(self.home)},
             start_new_session=True,
         )
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                self.ask("/api/status")
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            found = ADDRESS.search(line)
+            if found:
+                self.address, self.url, self.token = found.group(0, 1, 2)
                 return
-            except OSError:
-                time.sleep(0.1)
-        self.process.terminate()
-        raise AssertionError(self.process.communicate(timeout=30)[0])
+        raise AssertionError(self.said)
 
-    def ask(self, path, data=None, token="a-token"):
-        headers = {"Authorization": f"token {token}"}
+    def ask(self, path, data=None, token=None):
+        headers = {"Authorization": f"token {token or self.token}"}
         request = urllib.request.Request(f"{self.url}{path}", data, headers)
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.read().decode()
 
     def start_kernel(self):
-        """A kernel that has itself started a process, and all processes below ``ftkit lab``."""
+        """Starts a kernel, and gives all processes below ``ftkit lab``."""
         self.ask("/api/kernels", b"{}")
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
@@ -250,7 +247,7 @@ class Opened:
 
     def close(self):
         self.process.terminate()
-        self.process.communicate(timeout=30)
+        return self.process.communicate(timeout=30)
 
 
 @pytest.fixture
@@ -263,14 +260,13 @@ def opened(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_jupyterlab_serves_the_course_until_a_signal_and_leaves_no_process(opened, number):
     below = opened.start_kernel()
-    page = opened.ask(f"/lab/tree/{lab.FIRST}")
-    assert "JupyterLab" in page
+    with urllib.request.urlopen(opened.address, timeout=20) as page:
+        assert "JupyterLab" in page.read().decode()
     opened.process.send_signal(number)
     said, _ = opened.process.communicate(timeout=30)
     assert opened.process.returncode == 0, said
     assert not psutil.wait_procs(below, timeout=5)[1]
-    assert str(opened.folder) in said
-    assert f"/lab/tree/{lab.FIRST}" in said
+    assert f"The course is in {opened.folder}" in opened.said
     assert "Traceback" not in said
 
 
