@@ -79,6 +79,7 @@ class Server:
                 "--allow-root",
                 f"--ServerApp.port={port}",
                 "--ServerApp.port_retries=0",
+                "--LabApp.expose_app_in_browser=True",
                 f"--IdentityProvider.token={TOKEN}",
                 f"--ServerApp.root_dir={self.folder}",
             ],
@@ -179,9 +180,12 @@ class Page:
         )
 
     def dark(self) -> None:
-        """Turns the dark theme on."""
-        self.menu("Settings", "Theme", "JupyterLab Dark")
-        self.tab.wait_for_selector('body[data-jp-theme-light="false"]')
+        """Turns the dark theme on; until the next reload."""
+        self.tab.evaluate(
+            """() => { window.jupyterapp.commands.execute(
+                "apputils:change-theme", {theme: "JupyterLab Dark"}); }"""
+        )  # fired and not waited for: a command may never answer
+        self.tab.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
 
     def outputs_with_errors(self) -> list[str]:
         """The text of every error output."""
@@ -223,10 +227,12 @@ def notebook(browser: Any, server: Server) -> Iterator[Callable[..., Page]]:
                 metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
             )
             nbformat.write(made, server.folder / name)
-        tab = browser.new_page(viewport={"width": width, "height": height})
+        tab = browser.new_page(viewport={"width": 1280, "height": height})
         page = Page(tab, server, name)
         pages.append(page)
         page.open()
+        if width != 1280:  # a narrow toolbar hides whether the kernel is ready
+            tab.set_viewport_size({"width": width, "height": height})
         return page
 
     yield open_
