@@ -376,16 +376,14 @@ def looking(
     return found
 
 
-def channel_slopes(
-    backend: Any, arrays: Arrays, block: str, label: int, step: float, **options: Any
-) -> Arrays:
-    """What the first picture's logit gains where a whole channel of a block rises by 1."""
+def channel_slopes(backend: Any, arrays: Arrays, block: str, step: float, **options: Any) -> Arrays:
+    """What the first picture's logits gain where a whole channel of a block rises by 1."""
     network, made = network_of(backend, arrays, **options)
     depth = made.blocks.index(block) + 1
     output = backend.features(network, arrays["images"][:1], block)
     rise = step * np.eye(output.shape[-1])[:, None, None, :]
     up, down = (backend.predict(network, output + way * rise, depth) for way in (1, -1))
-    return {"slopes": (up - down)[:, label] / (2 * step)}
+    return {"slopes": (up - down) / (2 * step)}
 
 
 def held(backend: Any, arrays: Arrays, depth: int, augment: str) -> Arrays:

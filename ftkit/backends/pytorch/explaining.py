@@ -56,7 +56,7 @@ def grad_cam(
         for batch in evaluation_batches(images):
             with network.inference(), torch.enable_grad():
                 logits = network.model(network.preprocess(batch))
-            asked = torch.from_numpy(labels[done : done + len(batch)]).to(network.device)
+            asked = torch.tensor(labels[done : done + len(batch)], device=network.device)
             scores = logits.gather(1, asked[:, None]).sum()
             maps = kept.pop()
             (slopes,) = torch.autograd.grad(scores, maps)
