@@ -94,7 +94,7 @@ function render({ model, el: target }) {
     el("div", { class: "ft-actions" }, train, stop, bars),
     note,
     el("div", { class: "ft-plots" }, loss.root, accuracy.root),
-    table,
+    el("div", { class: "ft-scroll" }, table),
     save,
   );
 

@@ -104,7 +104,7 @@ def test_without_its_kernel_no_control_pretends_to_work_and_no_worker_is_left(la
     page.tab.locator(".ft-train").click()
     page.tab.wait_for_selector(".ft-bar", timeout=TRAINED)
     page.menu("Kernel", "Restart Kernel")
-    page.tab.get_by_role("button", name="Restart", exact=True).click()
+    page.tab.locator(".jp-Dialog .jp-mod-accept").click()
     page.tab.wait_for_selector(".ft-lab.ft-gone", timeout=20_000)
     assert page.tab.locator(".ft-train").is_disabled()
     assert "run this cell again" in page.tab.locator(".ft-dead").inner_text()
