@@ -46,7 +46,7 @@ function render({ model, el: target }) {
     overview,
     filters,
     looking,
-    lookNote,
+    el("div", { class: "ft-look-line" }, key, lookNote),
     said,
     grid,
     el("div", { class: "ft-pager" }, pager[0], place, pager[1]),
@@ -69,7 +69,7 @@ function render({ model, el: target }) {
     key.replaceChildren("little ", el("img", { src: now.scale, alt: "" }), " much");
     looking.replaceChildren(
       el("span", {}, look, el("label", { for: look.id }, "Show where the networks look (Grad-CAM)")),
-      labelled("in the output of", block), labelled("for", asked), key);
+      labelled("in the output of", block), labelled("for", asked));
     showChoice();
   }
 
@@ -103,7 +103,7 @@ function render({ model, el: target }) {
           row.map((pictures, predicted) => {
             const cell = { backend: item.backend, truth, predicted };
             return el("td", {}, cellButton(cell, whole(pictures), cellWords(cell, pictures), {
-              style: `--share: ${Math.round((70 * pictures) / all)}%`,
+              style: `--share: ${Math.round((50 * pictures) / all)}%`,
               class: truth === predicted ? "ft-cell ft-right-cell" : "ft-cell",
             }));
           }));
@@ -144,7 +144,7 @@ function render({ model, el: target }) {
     const error = frameworks.map((item) =>
       `${NAMES[item.backend]} ${percent(item.error)}`).join(", ");
     const picture = svg("svg", { class: "ft-canvas", role: "img",
-      viewBox: `0 0 ${left + side + 14} ${top + side + bottom}`,
+      viewBox: `0 0 ${left + side + 24} ${top + side + bottom}`,
       "aria-label": `Calibration: share that is right against confidence. Expected calibration error: ${error}.` },
       [0, 0.25, 0.5, 0.75, 1].flatMap((value) => [
         svg("line", { class: "ft-grid", x1: x(0), x2: x(1), y1: y(value), y2: y(value) }),
