@@ -75,7 +75,7 @@ function questionOf(model, question, number) {
   const verdict = el("div", { class: "ft-verdict", role: "status" });
   const hint = question.kind === "several" ? " (choose all that are right)" : "";
   const root = el("li", { class: "ft-question", "data-question": question.id },
-    el("fieldset", {}, el("legend", {}, withCode(question.text), el("span", { class: "ft-soft-text" }, hint)),
+    el("fieldset", {}, el("legend", {}, `${number}. `, withCode(question.text), el("span", { class: "ft-soft-text" }, hint)),
       controls, el("div", { class: "ft-answer" }, check, verdict)));
 
   function tell(all) {

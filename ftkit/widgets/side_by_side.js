@@ -63,7 +63,7 @@ function render({ model, el: target }) {
           "spelled differently"),
         el("span", { class: "ft-key" }, el("span", { class: "ft-sign", "aria-hidden": "true" }, "+"),
           "here alone"),
-        el("span", {}, box, el("label", { for: box.id }, "Docstrings"))),
+        el("span", { class: "ft-switch" }, box, el("label", { for: box.id }, "Docstrings"))),
       code,
       el("div", { class: "ft-explained" }, saying, el("div", { class: "ft-turn" }, before, after)),
     );
@@ -141,12 +141,18 @@ function pieceOf(piece, choose) {
   return el("section", { class: "ft-piece", "data-name": piece.name }, el("h4", {}, piece.name), body);
 }
 
-// A line breaks where it must; what follows stands further in than its own indent.
+// A line breaks where it must; what follows stands further in than its own indent. The indent is
+// padding: as blanks it would be a place to break.
 function codeOf(words) {
   const text = words.map(([, said]) => said).join("");
   const indent = text.length - text.trimStart().length;
+  let blanks = indent;
   return el("code", { style: `--ft-indent: ${indent + 2}ch` },
-    words.map(([kind, said]) => (kind ? el("span", { class: `ft-word-${kind}` }, said) : said)));
+    words.map(([kind, said]) => {
+      const shown = said.slice(blanks);
+      blanks = Math.max(0, blanks - said.length);
+      return kind ? el("span", { class: `ft-word-${kind}` }, shown) : shown;
+    }));
 }
 
 export default { render };
