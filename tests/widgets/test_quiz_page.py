@@ -117,7 +117,7 @@ def test_answers_are_there_again_in_a_new_kernel_and_after_a_reload(quiz):
     assert question(page, "head-size").locator(".ft-number").input_value() == "512"
     page.tab.evaluate("document.querySelector('.ft-quiz').dataset.old = 'yes'")
     page.menu("Kernel", "Restart Kernel and Run All Cells…")
-    page.tab.get_by_role("button", name="Restart", exact=True).click()
+    page.tab.locator(".jp-Dialog .jp-mod-accept").click()
     page.tab.wait_for_selector(".ft-quiz:not([data-old]) .ft-check", timeout=60_000)
     verdict(page, "head-size", "Not yet")
     assert question(page, "head-size").locator(".ft-number").input_value() == "512"
