@@ -19,6 +19,7 @@ from ftkit.engine.live import shared
 from ftkit.engine.sweep import strategy_of
 from ftkit.environments import available
 from ftkit.errors import FtkitError
+from ftkit.freezing import frozen_at_depth
 from ftkit.history import Run
 from ftkit.recipe import Recipe
 from ftkit.report.plots import curves
@@ -112,13 +113,22 @@ class FreezeLab(Frame):
             except FtkitError as error:
                 self._say(str(error))
 
-    def train(self) -> None:
+    def train(self, depth: int | None = None) -> None:
         """Starts a run of what is chosen, in the background; after what else trains.
 
         What is wrong with the choice is told on the page.
+
+        Args:
+            depth: Moves the slider there first.
+
+        Raises:
+            FtkitError: If there is no such depth.
         """
         if self._background.running:
             return
+        if depth is not None:
+            frozen_at_depth(self._experiment.architecture, depth)
+            self.choice = {**self.choice, "depth": depth}
         try:
             recipe, strategy = self.chosen()
             backends = [
@@ -208,8 +218,8 @@ class FreezeLab(Frame):
                 backends,
             )
             self._note = failures(row.runs)
-        except FtkitError as error:
-            self._note = str(error)
+        except Exception as error:  # nobody else would tell the page
+            self._note = f"{type(error).__name__}: {error}"
         self._current = None
         self._updates.stop()
         if any(run.steps for run in row.runs):

@@ -194,6 +194,15 @@ def test_one_framework_alone_can_be_chosen_and_none_is_refused_in_words(lab):
     assert len(lab.results) == before + 1
 
 
+def test_a_depth_that_is_given_moves_the_slider(lab):
+    lab.choice = {**lab.choice, "backends": ["tensorflow"], "epochs": 1}
+    lab.train(4)
+    assert lab.wait(60)
+    assert lab.choice["depth"] == lab.rows[-1]["depth"] == 4
+    with pytest.raises(FtkitError, match="between 0"):
+        lab.train(9)
+
+
 def test_rows_are_renamed_saved_and_removed(lab, tmp_path):
     number = lab.results[0].number
     lab.handle({"do": "rename", "number": number, "name": " first "})
