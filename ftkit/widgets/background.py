@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ftkit.engine.compare import Experiment
 from ftkit.engine.live import Busy, Live, OnEvent
@@ -57,6 +58,7 @@ class Background:
         on_event: OnEvent = lambda *_: None,
         backends: Sequence[str] | None = None,
         max_steps: int | None = None,
+        export: Path | None = None,
     ) -> list[Run]:
         """Trains in each framework and waits for the end; first, for the workers to be free.
 
@@ -67,6 +69,7 @@ class Background:
             on_event: Called from a thread with each run and event.
             backends: In which frameworks; None takes all.
             max_steps: End after so many steps.
+            export: A folder for the final weights of each run.
 
         Returns:
             The runs; none if a stop was asked before they began.
@@ -75,7 +78,13 @@ class Background:
         while not self.stopped:
             try:
                 runs = self._live.train(
-                    experiment, strategy, on_event, lambda _: done.set(), backends, max_steps
+                    experiment,
+                    strategy,
+                    on_event,
+                    lambda _: done.set(),
+                    backends,
+                    max_steps,
+                    export,
                 )
             except Busy:
                 time.sleep(LOOK_SECONDS)

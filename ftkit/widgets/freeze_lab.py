@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -74,7 +76,9 @@ class FreezeLab(Frame):
         self._updates = Updates(self._push)
         self._current: Row | None = None
         self._started = 0.0
+        self._last = 0
         self._note = ""
+        self._weights = tempfile.TemporaryDirectory(prefix="ftkit-lab-", ignore_cleanup_errors=True)
         self._measured = threading.Event()
         super().__init__(
             view=view_of(self._experiment),
@@ -159,6 +163,7 @@ class FreezeLab(Frame):
     def remove(self, number: int) -> None:
         """Takes a row away."""
         self.results = [row for row in self.results if row.number != number]
+        shutil.rmtree(self._weights_of(number), ignore_errors=True)
         self._show_rows()
 
     def rename(self, number: int, name: str) -> None:
@@ -216,6 +221,7 @@ class FreezeLab(Frame):
                 begun,
                 lambda run, event: self._updates.changed(),
                 backends,
+                export=self._weights_of(row.number),
             )
             self._note = failures(row.runs)
         except Exception as error:  # nobody else would tell the page
@@ -226,6 +232,10 @@ class FreezeLab(Frame):
             self.results.append(row)
             self._show_rows()
         self._push()
+
+    def _weights_of(self, number: int) -> Path:
+        """Where the weights of a row's runs are, as long as the lab is there."""
+        return Path(self._weights.name) / str(number)
 
     def _push(self) -> None:
         self.live = live_view(self._current, time.perf_counter() - self._started, self._note)
@@ -239,7 +249,8 @@ class FreezeLab(Frame):
         self.keep()
 
     def _next_number(self) -> int:
-        return max((row.number for row in self.results), default=0) + 1
+        self._last += 1
+        return self._last
 
     def _name(self, strategy: str) -> str:
         depth = self.choice["depth"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -165,6 +166,13 @@ def test_pressing_train_gives_a_row_with_both_frameworks_that_match(lab):
     assert not lab.live["running"]
 
 
+def test_each_row_has_its_weights_until_it_is_removed(lab):
+    (row,) = lab.results
+    files = [Path(run.weights) for run in row.runs]
+    assert all(file.is_file() for file in files) and len(set(files)) == 2
+    assert lab.comparison(row).runs[0].weights == str(files[0])
+
+
 def test_after_it_the_machines_speed_is_known_and_every_depth_has_its_seconds(lab):
     assert lab.measured(60)
     for line in lab.figures["inference"]:
@@ -213,9 +221,10 @@ def test_rows_are_renamed_saved_and_removed(lab, tmp_path):
     assert len(summary["runs"]) == 2
     figure, text = lab.still()
     assert figure is not None and "first" in text
+    files = [Path(run.weights) for row in lab.results for run in row.runs]
     for row in list(lab.results):
         lab.handle({"do": "remove", "number": row.number})
-    assert lab.rows == []
+    assert lab.rows == [] and not any(file.exists() for file in files)
     with pytest.raises(FtkitError, match="Press Train first"):
         lab.save(tmp_path / "none")
 
