@@ -49,7 +49,7 @@ function render({ model, el: target }) {
     el("div", { class: "ft-actions" }, train, stop, bars),
     note,
     el("div", { class: "ft-plots" }, time.root, size.root),
-    table,
+    el("div", { class: "ft-scroll" }, table),
   );
 
   function showChoice() {

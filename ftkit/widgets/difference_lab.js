@@ -44,7 +44,7 @@ function render({ model, el: target }) {
     el("div", { class: "ft-actions" }, labelled("Arithmetic", precision), train, stop, stage, bars),
     note,
     el("div", { class: "ft-plots" }, loss.root, gap.root),
-    table,
+    el("div", { class: "ft-scroll" }, table),
   );
 
   const side = (title, said, lines) =>
@@ -83,10 +83,8 @@ function render({ model, el: target }) {
     const now = shown();
     const curves = now ? now.curves : { switched: {}, matched: {}, gap: [], matched_gap: [] };
     const losses = [];
-    for (const [backend, points] of Object.entries(curves.matched)) {
-      const first = backend === Object.keys(curves.matched)[0];
-      losses.push({ name: "both, nothing switched on", kind: backend, faint: true, named: first, points });
-    }
+    Object.values(curves.matched).forEach((points, at) =>
+      losses.push({ name: "both, nothing switched on", kind: "matched", faint: true, named: !at, points }));
     for (const [backend, points] of Object.entries(curves.switched)) {
       losses.push({ name: NAMES[backend], kind: backend, points });
     }
