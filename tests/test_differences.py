@@ -76,7 +76,9 @@ def holds(source: str, inside: str, text: str) -> bool:
     return "".join(text.split()) in "".join(part.split())
 
 
-@pytest.mark.parametrize("name, framework, line", LINES, ids=lambda value: getattr(value, "file", value))
+@pytest.mark.parametrize(
+    "name, framework, line", LINES, ids=lambda value: getattr(value, "file", value)
+)
 def test_the_quoted_line_stands_in_the_installed_framework(name, framework, line):
     package, _, path = line.file.partition("/")
     assert package in OWN_PACKAGES[framework]

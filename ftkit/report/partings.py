@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ from ftkit.report.plots import Picture
 
 LEAST = 1e-17
 """Where a difference of exactly 0 is drawn on a logarithmic axis."""
-_MATCHED = {"color": LIGHT.faint, "alpha": 0.55, "linewidth": 1.2}
+_MATCHED: dict[str, Any] = {"color": LIGHT.faint, "alpha": 0.55, "linewidth": 1.2}
 
 
 @dataclass
@@ -105,13 +106,14 @@ def _ranking(axes: Axes, trials: Sequence[Trial]) -> None:
     axes.set_title(f"Largest in {COMPARED_STEPS} steps", loc="left", color=LIGHT.text, fontsize=11)
     axes.set_xscale("log")
     for place, trial in enumerate(reversed(trials)):
-        for runs, style in (
-            (trial.switched, {"color": LIGHT.lines[2], "marker": "o"}),
-            (trial.matched, {"color": LIGHT.faint, "marker": "|"}),
+        for runs, color, marker in (
+            (trial.switched, LIGHT.lines[2], "o"),
+            (trial.matched, LIGHT.faint, "|"),
         ):
             value = largest(runs)
             if value is not None and math.isfinite(value):
-                axes.plot([max(value, LEAST)], [place], markersize=7, linestyle="none", **style)
+                at = [max(value, LEAST)]
+                axes.plot(at, [place], color=color, marker=marker, markersize=7, linestyle="none")
     axes.set_yticks(range(len(trials)), [trial.name for trial in reversed(trials)], fontsize=8)
     axes.set_ylim(-0.6, len(trials) - 0.4)
     axes.set_xlabel("dot: switched on, bar: matched")
