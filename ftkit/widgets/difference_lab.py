@@ -25,6 +25,7 @@ from ftkit.widgets.frame import Frame, Updates, script
 
 PRECISIONS = ("fp64", "fp32")
 TABLE_WIDTH = 80
+QUICK = Recipe(train_size=160, batch_size=8, epochs=2, precision="fp64", freeze_depth=4)
 STAGES = {"matched": "Nothing switched on", "switched": "Switched on"}
 _MATCHED_TO = {"pytorch": "as PyTorch", "keras": "as Keras"}
 
@@ -37,8 +38,8 @@ class DifferenceLab(Frame):
 
     Args:
         recipe: What to run, but for what a difference needs to show; None takes two epochs over
-            160 pictures in batches of 8, in float64. Of its strategies the first is run, of the
-            default ones ``fine-tuning``.
+            160 pictures in batches of 8, in float64, all blocks but the last and the head frozen.
+            Of its strategies the first is run, of the default ones ``fine-tuning``.
         difference: Which is chosen to begin with; None chooses the first.
 
     Attributes:
@@ -59,7 +60,7 @@ class DifferenceLab(Frame):
     def __init__(self, recipe: Recipe | None = None, difference: str | None = None) -> None:
         if difference is not None and difference not in SWITCHES:
             raise unknown_name("difference", difference, SWITCHES)
-        recipe = recipe or Recipe(train_size=160, batch_size=8, epochs=2, precision="fp64")
+        recipe = recipe or QUICK
         if recipe.strategies == STRATEGIES:
             recipe = replace(recipe, strategies=("fine-tuning",))
         self.recipe = replace(recipe, strategies=recipe.strategies[:1], differences=())
