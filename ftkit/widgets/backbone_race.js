@@ -3,6 +3,7 @@
 const HUES = 5;
 
 function millions(value) {
+  if (value === 0) return "0";
   return value >= 1e6 ? `${Number((value / 1e6).toPrecision(3))}M` : `${Number((value / 1e3).toPrecision(3))}K`;
 }
 
@@ -88,6 +89,7 @@ function render({ model, el: target }) {
       bars.replaceChildren();
     }
     const found = series(live);
+    time.options.xmax = 1.05 * Math.max(1, ...found.time.flatMap((item) => item.points.map((point) => point[0])));
     time.draw(found.time);
     size.options.xmax = 1.1 * Math.max(1, ...live.entries.map((entry) => entry.parameters));
     size.draw(found.size);

@@ -38,8 +38,8 @@ class DifferenceLab(Frame):
 
     Args:
         recipe: What to run, but for what a difference needs to show; None takes two epochs over
-            160 pictures in batches of 8, in float64, all blocks but the last and the head frozen.
-            Of its strategies the first is run, of the default ones ``fine-tuning``.
+            160 pictures in batches of 8, in float64, in which the last block and the head
+            learn. Of its strategies the first is run, of the default ones ``fine-tuning``.
         difference: Which is chosen to begin with; None chooses the first.
 
     Attributes:

@@ -202,7 +202,7 @@ class Plot {
       if (item.label) {
         const [across, up] = item.points[item.points.length - 1];
         const over = x(across) > this.width * 0.7;
-        parts.push(svg("text", { class: "ft-tick", x: x(across) + (over ? -8 : 8), y: y(up) + 4,
+        parts.push(svg("text", { class: "ft-tick", x: x(across) + (over ? -12 : 12), y: y(up) + 4,
           "text-anchor": over ? "end" : "start" }, item.label));
       }
     }
