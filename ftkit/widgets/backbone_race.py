@@ -26,7 +26,7 @@ from ftkit.widgets.frame import Frame, Updates, script
 BUNDLED = ("resnet_s", "vgg_s", "inception_s")
 BUDGET_SECONDS = 30
 MOST_EPOCHS = 200
-TABLE_WIDTH = 100
+TABLE_WIDTH = 120
 
 
 class BackboneRace(Frame):
