@@ -86,7 +86,7 @@ def _losses(axes: Axes, trial: Trial) -> None:
     values = _finite(trial.matched[0].step_losses)
     axes.plot(_steps(values), values, label="matched, both", zorder=1, **_MATCHED)
     axes.set_xlabel("step")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend
     legend_in(axes, LIGHT)
 
 

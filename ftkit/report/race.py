@@ -53,7 +53,7 @@ def race(entries: Sequence[Entry]) -> Figure:
     for axes, title in ((time, "Accuracy against time"), (size, "Accuracy against size")):
         axes_in(axes, LIGHT)
         axes.set_title(title, loc="left", color=LIGHT.text, fontsize=11)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
     for place, entry in enumerate(entries):
         for run in entry.runs:
             found = [point for point in climb(run) if math.isfinite(point[1])]
