@@ -1,0 +1,1 @@
+"""Exercises that grade themselves: see ``README.md`` in this folder."""
