@@ -12,12 +12,12 @@ from ftkit.grading.master import Cell, Exercise
 
 Notebook = dict[str, Any]
 
-HEADER_ID, CANARY_ID, LAST_ID = "ftkit-header", "ftkit-canary", "ftkit-last"
+HEADER_ID, CANARY_ID = "ftkit-header", "ftkit-canary"
 """Cells that only the judge notebook has."""
 
 _HEADER = "from ftkit.grading.judging import answer"
-_CANARY = 'raise AssertionError("This cell must fail: it shows that a failure is seen.")'
-_LAST = "assert answer is not None"
+CANARY_MESSAGE = "This cell must fail: it shows that a failure is seen."
+_CANARY = f"raise AssertionError({CANARY_MESSAGE!r})"
 
 
 def starter(exercise: Exercise, framework: str) -> Notebook:
@@ -39,6 +39,11 @@ def solution(exercise: Exercise, framework: str) -> Notebook:
         framework,
         [_cell(cell, regions.without_markers(_visible(cell))) for cell in exercise.of(framework)],
     )
+
+
+def starter_source(cell: Cell) -> str:
+    """What the starter holds in an answer cell's place."""
+    return regions.without_solution(cell.source)
 
 
 def _visible(cell: Cell) -> str:
@@ -69,7 +74,7 @@ def judge(exercise: Exercise, framework: str) -> Notebook:
             cells.append(_code(cell.id, f"{names} = answer({asked})"))
         elif cell.kind in ("test", "judge") or (cell.kind == "setup" and cell.judge):
             cells.append(_code(cell.id, regions.without_markers(cell.source)))
-    return _notebook(exercise, framework, [*cells, _code(LAST_ID, _LAST)])
+    return _notebook(exercise, framework, cells)
 
 
 def judge_hash(exercise: Exercise, framework: str) -> str:

@@ -84,9 +84,7 @@ class Exercise:
     def tests(self, framework: str, question: str) -> tuple[Cell, ...]:
         """The tests of one question, in order."""
         return tuple(
-            cell
-            for cell in self.of(framework)
-            if cell.kind == "test" and cell.question == question
+            cell for cell in self.of(framework) if cell.kind == "test" and cell.question == question
         )
 
 

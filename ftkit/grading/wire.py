@@ -207,7 +207,7 @@ class _Encoder:
 
     def key(self, key: Any) -> str | int:
         if type(key) is str or (type(key) is int and key.bit_length() <= self.caps.digits):
-            return key  # type: ignore[no-any-return]
+            return key
         raise WireError(f"A dict's keys must be text or whole numbers; got {type(key).__name__}.")
 
     def array(self, value: Any) -> int:

@@ -43,9 +43,7 @@ def _reply(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
             if missing:
                 raise NameError(f"The answer does not define {', '.join(missing)}.")
             values = {name: names[name] for name in request["exports"]}
-            return {
-                "ok": {n: None if callable(v) else ["value", v] for n, v in values.items()}
-            }
+            return {"ok": {n: None if callable(v) else ["value", v] for n, v in values.items()}}
         result = names[request["name"]](*request["args"], **request["kwargs"])
         return {"ok": result}
     except BaseException as error:

@@ -116,9 +116,14 @@ class Zygote:
             theirs.close()
         return Worker(self, ours, limits)
 
+    def alive(self) -> bool:
+        """Whether it can fork another worker."""
+        return self._process.poll() is None
+
     def end_worker(self, grace: float) -> dict[str, Any]:
         """Ends the worker and tells how it ended."""
-        return self._ask({"do": "end", "grace": grace})
+        ended: dict[str, Any] = self._ask({"do": "end", "grace": grace})
+        return ended
 
     def _ask(self, request: dict[str, Any], descriptor: socket.socket | None = None) -> Any:
         try:
@@ -188,8 +193,8 @@ class Worker:
             left = self._limits.call_seconds if deadline < self._until else self._limits.seconds
             self._gone = Breach("timed out", f"It took more than {left:g} seconds.")
             self.end()
-        except wire.WireError as error:
-            self._gone = Breach("tampered", f"It sent something other than an answer: {error}")
+        except wire.WireError:
+            self._gone = Breach("tampered", "It sent something other than an answer.")
             self.end()
         except wire.Closed:
             self._gone = _how(self.end(grace=2.0), self._limits)

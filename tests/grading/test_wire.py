@@ -93,7 +93,9 @@ BAD = {
     "not json": message(b"{", raw=True),
     "not utf-8": message(b"\xff\xfe", raw=True),
     "deep json": message(b"[" * 1_000_000, raw=True),
-    "deep value": message(b'{"arrays":[],"value":' + b'["l",' * 50 + b"1" + b"]" * 50 + b"}", raw=True),
+    "deep value": message(
+        b'{"arrays":[],"value":' + b'["l",' * 50 + b"1" + b"]" * 50 + b"}", raw=True
+    ),
     "many digits": message(b'{"arrays":[],"value":' + b"9" * 4000 + b"}", raw=True),
     "too many digits for json": message(b'{"arrays":[],"value":' + b"9" * 5000 + b"}", raw=True),
     "not a dict": message([1]),

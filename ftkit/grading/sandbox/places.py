@@ -1,4 +1,4 @@
-"""Which paths a sandboxed answer may see: Python, its packages, ftkit, and nothing of the teacher."""
+"""What a sandboxed answer may see: Python, its packages, ftkit, and nothing of the teacher's."""
 
 from __future__ import annotations
 
