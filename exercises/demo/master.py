@@ -1,4 +1,5 @@
-# %% kind="exercise" title="Standardise features, then train a head" minutes=10 frameworks=["pytorch","tensorflow"]
+# %% kind="exercise" title="Standardise features, then train a head" minutes=10
+#| frameworks=["pytorch","tensorflow"]
 
 # %% [markdown] id="intro"
 # # Standardise features, then train a head
@@ -22,7 +23,11 @@ import tensorflow as tf
 # channels), of which each channel is to get mean 0 and standard deviation 1. A channel that never
 # changes becomes 0.
 
-# %% id="q1" kind="answer" exports=["standardise"] seconds=10 call_seconds=5 hints=["Over which axis do the pictures run?", "np.mean(..., axis=0) gives one number per channel.", "What does a channel divide by, if it never changes? Put 1 there."]
+
+# %% id="q1" kind="answer" exports=["standardise"] seconds=10 call_seconds=5
+#| hints=["Over which axis do the pictures run?",
+#| "np.mean(..., axis=0) gives one number per channel.",
+#| "What does a channel divide by, if it never changes? Put 1 there."]
 def standardise(features):
     """Gives each column mean 0 and standard deviation 1; a constant column becomes 0."""
     ### BEGIN SOLUTION
@@ -30,15 +35,19 @@ def standardise(features):
     return (features - features.mean(axis=0)) / np.where(spread == 0, 1, spread)
     ### END SOLUTION
 
-# %% id="q1_moments" kind="test" question="q1" points=1 title="each channel gets mean 0 and standard deviation 1"
+
+# %% id="q1_moments" kind="test" question="q1" points=1
+#| title="each channel gets mean 0 and standard deviation 1"
 scaled = standardise(np.array([[1.0, 10.0], [3.0, 30.0], [5.0, 80.0]]))
 assert_close(scaled.mean(axis=0), np.zeros(2), atol=1e-9)
 assert_close(scaled.std(axis=0), np.ones(2), atol=1e-9)
 
-# %% id="q1_constant" kind="test" question="q1" points=1 title="a channel that never changes becomes 0"
+# %% id="q1_constant" kind="test" question="q1" points=1
+#| title="a channel that never changes becomes 0"
 assert_close(standardise(np.array([[1.0, 7.0], [2.0, 7.0]]))[:, 1], np.zeros(2), atol=1e-9)
 
-# %% id="q1_hidden" kind="test" question="q1" points=2 title="the same holds for other features"
+# %% id="q1_hidden" kind="test" question="q1" points=2
+#| title="the same holds for other features"
 ### BEGIN HIDDEN TESTS
 from ftkit.grading.judging import hidden_rng
 
@@ -58,7 +67,11 @@ for _ in range(3):
 # its weights as arrays: `{"weight": (channels, classes), "bias": (classes,)}`. The logits of the
 # head are `features @ weight + bias`.
 
-# %% id="q2" kind="answer" framework="pytorch" exports=["train_head"] seconds=40 call_seconds=15 hints=["torch.nn.Linear keeps its weight as (classes, channels).", "A hundred steps of Adam at a rate of 0.05 on all rows are enough."]
+
+# %% id="q2" kind="answer" framework="pytorch" exports=["train_head"]
+#| seconds=40 call_seconds=15
+#| hints=["torch.nn.Linear keeps its weight as (classes, channels).",
+#| "A hundred steps of Adam at a rate of 0.05 on all rows are enough."]
 def train_head(features, labels, classes):
     """Trains a linear head and returns {"weight": ..., "bias": ...} as arrays."""
     ### BEGIN SOLUTION
@@ -74,7 +87,11 @@ def train_head(features, labels, classes):
     return {"weight": head.weight.detach().numpy().T, "bias": head.bias.detach().numpy()}
     ### END SOLUTION
 
-# %% id="q2" kind="answer" framework="tensorflow" exports=["train_head"] seconds=40 call_seconds=15 hints=["A Dense layer keeps its kernel as (channels, classes).", "A hundred steps of Adam at a rate of 0.05 on all rows are enough."]
+
+# %% id="q2" kind="answer" framework="tensorflow" exports=["train_head"]
+#| seconds=40 call_seconds=15
+#| hints=["A Dense layer keeps its kernel as (channels, classes).",
+#| "A hundred steps of Adam at a rate of 0.05 on all rows are enough."]
 def train_head(features, labels, classes):
     """Trains a linear head and returns {"weight": ..., "bias": ...} as arrays."""
     ### BEGIN SOLUTION
@@ -94,20 +111,24 @@ def train_head(features, labels, classes):
     return {"weight": weight.numpy(), "bias": bias.numpy()}
     ### END SOLUTION
 
-# %% id="q2_shapes" kind="test" question="q2" points=1 title="the weights have the shapes that were asked for"
+
+# %% id="q2_shapes" kind="test" question="q2" points=1
+#| title="the weights have the shapes that were asked for"
 rng = np.random.default_rng(0)
 x = rng.normal(size=(60, 4)).astype(np.float32)
 y = (x[:, 0] > 0).astype(np.int64)
 head = train_head(x, y, 2)
 assert sorted(head) == ["bias", "weight"], f"expected weight and bias; got {sorted(head)}"
-assert np.shape(head["weight"]) == (4, 2), f"weight: expected (4, 2); got {np.shape(head['weight'])}"
-assert np.shape(head["bias"]) == (2,), f"bias: expected (2,); got {np.shape(head['bias'])}"
+shapes = {name: np.shape(value) for name, value in head.items()}
+assert shapes == {"weight": (4, 2), "bias": (2,)}, f"expected (4, 2) and (2,); got {shapes}"
 
-# %% id="q2_learns" kind="test" question="q2" points=1 title="the head tells the two classes apart"
+# %% id="q2_learns" kind="test" question="q2" points=1
+#| title="the head tells the two classes apart"
 accuracy = np.mean((x @ head["weight"] + head["bias"]).argmax(axis=1) == y)
 assert accuracy >= 0.9, f"expected at least 0.90 of these pictures right; got {accuracy:.2f}"
 
-# %% id="q2_hidden" kind="test" question="q2" points=2 title="it does so on pictures that it has not seen, with other classes"
+# %% id="q2_hidden" kind="test" question="q2" points=2
+#| title="it does so on pictures that it has not seen, with other classes"
 ### BEGIN HIDDEN TESTS
 from ftkit.grading.judging import hidden_rng
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, replace
 from typing import Any
 
 from ftkit.grading import regions
@@ -110,16 +111,19 @@ def _cell(cell: Cell, source: str) -> dict[str, Any]:
         }
         if cell.kind != "answer":
             made["metadata"] |= {"deletable": False, "editable": False}
-    ours: dict[str, Any] = {}
-    if cell.kind == "answer":
-        ours = {"exports": list(cell.exports), "hints": list(cell.hints)} | vars(cell.limits)
-    elif cell.kind == "test":
-        ours = {"question": cell.question, "title": cell.title}
-    elif cell.kind == "setup":
-        ours = {"judge": cell.judge}
-    if ours:
-        made["metadata"]["ftkit"] = {"kind": cell.kind, **ours}
     return made
+
+
+def _checked(cell: Cell) -> bool:
+    """Whether the learner's own check needs it."""
+    visible = regions.without_hidden_tests(cell.source)
+    return cell.kind in ("setup", "answer") or (cell.kind == "test" and bool(visible))
+
+
+def _for_check(cell: Cell) -> dict[str, Any]:
+    """What the learner's own check needs of a cell: nothing that the starter does not show."""
+    source = regions.without_solution(regions.without_hidden_tests(cell.source))
+    return asdict(replace(cell, source=source))
 
 
 def _code(id_: str, source: str) -> dict[str, Any]:
@@ -141,7 +145,12 @@ def _notebook(exercise: Exercise, framework: str, cells: list[dict[str, Any]]) -
     return {
         "cells": cells,
         "metadata": {
-            "ftkit": {"exercise": exercise.name, "framework": framework},
+            "ftkit": {
+                "exercise": exercise.name,
+                "title": exercise.title,
+                "framework": framework,
+                "cells": [_for_check(cell) for cell in exercise.of(framework) if _checked(cell)],
+            },
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },

@@ -74,6 +74,10 @@ class Desk:
             if ready == [done]:
                 return
 
+    def traces(self) -> dict[str, str]:
+        """Where answers raised exceptions, by question."""
+        return {name: one.trace for name, one in self._evidence.items() if one.trace}
+
     def close(self, why: str = "the judge ended early") -> None:
         """Ends the worker; questions that are still open become the grader's fault."""
         self._end_worker()
@@ -141,7 +145,7 @@ class Desk:
         if "ok" in reply:
             return reply
         error = reply["error"]
-        evidence.raised += 1
+        evidence.raised += error["type"] != "WireError"  # it ran; what it gave cannot be right
         at = f" (line {error['line']} of your answer)" if error["line"] else ""
         shown = f"Your answer raised {error['type']}: {error['message']}{at}"
         if _is_memory(error):

@@ -101,7 +101,6 @@ def _intake(request: dict[str, Any]) -> dict[str, Any]:
     wanted = [extract.Wanted(q["id"], tuple(q["exports"]), q["stub"]) for q in spec["questions"]]
     found = extract.answers(submitted, wanted, spec["reserved"])
     return {
-        "exercise": submitted.exercise,
         "framework": framework,
         "answers": {
             name: {

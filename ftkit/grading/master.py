@@ -2,7 +2,8 @@
 
 A percent script is plain Python in which a line ``# %%`` begins a cell; Jupytext and most editors
 open it as a notebook, linters read it, and a change shows as a change of lines. The options of a
-cell stand after ``# %%`` as ``name=value``, each value in JSON. ``README.md`` of this package lists
+cell stand after ``# %%`` and on lines below it that begin with ``#|``, as ``name=value``, each
+value in JSON. ``README.md`` of this package lists
 them.
 """
 
@@ -123,8 +124,12 @@ def parse(text: str, name: str) -> Exercise:
     header, cells = None, []
     for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
         try:
-            kind, options = _options(lines[begin])
-            source = "\n".join(lines[begin + 1 : end]).strip("\n")
+            first = begin + 1
+            while first < end and lines[first].startswith("#|"):
+                first += 1
+            more = [line.removeprefix("#|") for line in lines[begin + 1 : first]]
+            kind, options = _options(" ".join([lines[begin], *more]))
+            source = "\n".join(lines[first:end]).strip("\n")
             if header is None:
                 header = _header(kind, options)
             else:
@@ -230,6 +235,12 @@ def _check(exercise: Exercise, framework: str) -> None:
                 f"Answer cell {cell.id!r} must name what it defines in exports, and hold a "
                 "'### BEGIN SOLUTION'."
             )
+    known = {question.id for question in exercise.questions(framework)}
+    for cell in cells:
+        if cell.kind == "test" and (cell.question not in known or not cell.title):
+            raise GradingError(
+                f"Test cell {cell.id!r} must have a title, and question= one of {sorted(known)}."
+            )
     for question in exercise.questions(framework):
         tests = exercise.tests(framework, question.id)
         if sum(test.points for test in tests) <= 0:
@@ -238,10 +249,4 @@ def _check(exercise: Exercise, framework: str) -> None:
             raise GradingError(
                 f"Question {question.id!r}: put hidden tests after the visible ones, so that an "
                 "answer cannot carry hidden inputs into the message of a visible test."
-            )
-    known = {question.id for question in exercise.questions(framework)}
-    for cell in cells:
-        if cell.kind == "test" and (cell.question not in known or not cell.title):
-            raise GradingError(
-                f"Test cell {cell.id!r} must have a title, and question= one of {sorted(known)}."
             )

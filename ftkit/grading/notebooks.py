@@ -32,10 +32,9 @@ class Submitted:
     """What of a notebook counts."""
 
     cells: tuple[Found, ...]
-    exercise: str = ""
     framework: str = ""
-    metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What ``ftkit`` wrote into each cell, by id; for the learner's own check only."""
+    ours: dict[str, Any] = field(default_factory=dict)
+    """What the builder wrote into the notebook; only the learner's own check believes it."""
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
@@ -80,7 +79,7 @@ def parse(data: bytes) -> Submitted:
     cells = _listed(notebook)
     if not cells:
         raise Unreadable("The notebook holds no cells.")
-    found, metadata = [], {}
+    found = []
     for cell in cells[:_MOST_CELLS]:
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
@@ -89,15 +88,10 @@ def parse(data: bytes) -> Submitted:
         named = tuple(dict.fromkeys(i for i in ids if isinstance(i, str) and i))
         source = _text(cell.get("source", cell.get("input", "")))
         found.append(Found(named, source))
-        metadata.update({name: _dict(about.get("ftkit")) for name in named if about.get("ftkit")})
     ours = _dict(_dict(notebook.get("metadata")).get("ftkit"))
     framework = ours.get("framework")
-    return Submitted(
-        tuple(found),
-        str(ours.get("exercise", "")),
-        framework if framework in ("pytorch", "tensorflow") else _guess(found),
-        metadata,
-    )
+    known = framework in ("pytorch", "tensorflow")
+    return Submitted(tuple(found), str(framework) if known else _guess(found), ours)
 
 
 def _listed(notebook: dict[str, Any]) -> list[Any]:

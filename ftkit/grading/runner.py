@@ -35,7 +35,14 @@ class JudgeFault(Exception):
 class Runner:
     """Grades one submission at a time; start and close it in one thread."""
 
-    def __init__(self, exercise: Exercise, level: str, folder: Path, threads: int = 1) -> None:
+    def __init__(
+        self,
+        exercise: Exercise,
+        level: str,
+        folder: Path,
+        threads: int = 1,
+        preloaded: bool = True,
+    ) -> None:
         """Makes one; processes start when they are needed.
 
         Args:
@@ -43,9 +50,12 @@ class Runner:
             level: How answers are confined.
             folder: For its own files; made here, and removed by ``close``.
             threads: That an answer computes with.
+            preloaded: Whether to load the framework once for all answers.
         """
         self._exercise, self._level, self._folder = exercise, level, folder
-        self._threads = threads
+        self._threads, self._preloaded = threads, preloaded
+        self.traces: dict[str, str] = {}
+        """Where the last run's answers raised exceptions, by question."""
         self._zygotes: dict[str, Zygote] = {}
         self._server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -133,6 +143,7 @@ class Runner:
             self._stop()
         finally:
             desk.close(why)
+            self.traces = desk.traces()
             clear(folder)
 
     def close(self) -> None:
@@ -145,12 +156,12 @@ class Runner:
 
     def _zygote(self, framework: str) -> Zygote:
         """A living zygote of a framework; one that died is replaced."""
-        modules = preload(self._exercise, framework)
         held = self._zygotes.get(framework)
         if held and held.alive():
             return held
         if held:
             self._zygotes.pop(framework).close()
+        modules = preload(self._exercise, framework) if self._preloaded else ()
         scratch = Path(tempfile.mkdtemp(dir=self._folder, prefix="scratch-"))
         self._zygotes[framework] = Zygote(self._level, scratch, modules, self._threads)
         return self._zygotes[framework]

@@ -37,8 +37,8 @@ def _reply(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "run":
             for part in request["before"]:
                 with contextlib.suppress(Exception):  # a broken part only matters if it is used
-                    exec(compile(part, "another cell", "exec"), names)
-            exec(compile(request["answer"], "your answer", "exec"), names)
+                    exec(compile(part, "another cell", "exec", dont_inherit=True), names)
+            exec(compile(request["answer"], "your answer", "exec", dont_inherit=True), names)
             missing = [name for name in request["exports"] if name not in names]
             if missing:
                 raise NameError(f"The answer does not define {', '.join(missing)}.")
@@ -82,7 +82,7 @@ class _Shell:
     def run_cell_magic(self, name: str, line: str, cell: str) -> None:
         """Runs the code of ``%%time`` and its like."""
         if name in ("time", "timeit", "capture", "prun"):
-            exec(compile(cell, "your answer", "exec"), self._names)
+            exec(compile(cell, "your answer", "exec", dont_inherit=True), self._names)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None

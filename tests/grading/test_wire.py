@@ -22,8 +22,10 @@ def message(header: object, body: bytes = b"", raw: bool = False) -> bytes:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 0, -5, 2**63, 1.5, float("inf"), "", "naïve ☃", [], (), {}, 2 + 3j]
-    + [[1, [2, (3, None)]], {"a": {"b": [1]}, 3: "x"}, ("t",), ["l", "d"], {"l": ["a", 0]}],
+    [
+        *(None, True, 0, -5, 2**63, 1.5, float("inf"), "", "naïve ☃", [], (), {}, 2 + 3j),
+        *([1, [2, (3, None)]], {"a": {"b": [1]}, 3: "x"}, ("t",), ["l", "d"], {"l": ["a", 0]}),
+    ],
 )
 def test_plain_values_come_back_as_they_were(value):
     back = wire.decode(wire.encode(value))
@@ -77,12 +79,16 @@ def test_what_is_too_large_or_deep_is_not_sent():
     loop: list = []
     loop.append(loop)
     caps = wire.Caps(body_bytes=100, header_bytes=200)
-    for value, limits in ((deep, wire.CAPS), (loop, wire.CAPS), (2**70, wire.CAPS),
-                          ([0] * 200_000, wire.CAPS), (np.zeros(13), caps), ("x" * 300, caps)):  # fmt: skip
+    cases = [
+        *((value, wire.CAPS) for value in (deep, loop, 2**70, [0] * 200_000)),
+        *((value, caps) for value in (np.zeros(13), "x" * 300)),
+    ]
+    for value, limits in cases:
         with pytest.raises(wire.WireError):
             wire.encode(value, limits)
 
 
+DEEP = b'{"arrays":[],"value":' + b'["l",' * 50 + b"1" + b"]" * 50 + b"}"
 BAD = {
     "nothing": b"",
     "garbage": b"x" * 100,
@@ -93,9 +99,7 @@ BAD = {
     "not json": message(b"{", raw=True),
     "not utf-8": message(b"\xff\xfe", raw=True),
     "deep json": message(b"[" * 1_000_000, raw=True),
-    "deep value": message(
-        b'{"arrays":[],"value":' + b'["l",' * 50 + b"1" + b"]" * 50 + b"}", raw=True
-    ),
+    "deep value": message(DEEP, raw=True),
     "many digits": message(b'{"arrays":[],"value":' + b"9" * 4000 + b"}", raw=True),
     "too many digits for json": message(b'{"arrays":[],"value":' + b"9" * 5000 + b"}", raw=True),
     "not a dict": message([1]),
