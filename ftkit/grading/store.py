@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ftkit.grading.verdicts import Result, TestResult
+from ftkit.grading.verdicts import Result, Outcome
 
 VERSION = "1"
 """Of the grader; a change that can change a grade changes it."""
@@ -89,7 +89,7 @@ class Store:
                 points=row[2],
                 max_points=row[3],
                 detail=row[4],
-                tests=tuple(TestResult(**test) for test in json.loads(row[5])),
+                tests=tuple(Outcome(**test) for test in json.loads(row[5])),
                 notes=tuple(json.loads(row[6])),
                 private=row[7],
             )

@@ -38,7 +38,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class TestResult:
+class Outcome:
     """One test, as feedback shows it."""
 
     title: str
@@ -59,7 +59,7 @@ class Result:
     points: float
     max_points: float
     detail: str = ""
-    tests: tuple[TestResult, ...] = ()
+    tests: tuple[Outcome, ...] = ()
     notes: tuple[str, ...] = field(default=())
     private: str = ""
     """For the teacher only."""
@@ -80,7 +80,7 @@ def settle(
     passed = {test.id: test.id in reports and reports[test.id].passed for test in tests}
     counts = evidence.attempted and evidence.breach != "tampered"
     shown = tuple(
-        TestResult(
+        Outcome(
             title=test.title,
             passed=counts and passed[test.id],
             points=test.points if counts and passed[test.id] else 0.0,

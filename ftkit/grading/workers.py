@@ -224,7 +224,7 @@ def _how(end: dict[str, Any], limits: Limits) -> Breach:
         return Breach("crashed", f"It wrote more than {_SCRATCH_BYTES >> 20} MB of files.")
     if why == "asked":
         return Breach("tampered", "It closed the connection on which its answers were awaited.")
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+    if code == -signal.SIGXCPU:
         return Breach("timed out", "It used up its processor time.")
     if code == -signal.SIGSYS:
         return Breach("tampered", "It asked the system for something that no answer needs.")

@@ -80,6 +80,7 @@ OWN_REPLY = """
 def scale(x):
     import socket
     from ftkit.grading import wire
+    global channel
     channel = socket.socket(fileno=3)
     wire.send(channel, {'ok': np.zeros(2)})
     wire.send(channel, {'ok': np.zeros(7)})
