@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ftkit.grading import store
-from ftkit.grading.verdicts import Result, Outcome
+from ftkit.grading.verdicts import Outcome, Result
 
 HOW = store.Circumstances(seed=2**62, level="bubblewrap", seconds=1.0)
 TEST = Outcome("it holds", True, 1.0, 1.0)
