@@ -104,6 +104,7 @@ class Desk:
         name = request["question"]
         given, evidence = self._answers.get(name, Given("")), self._evidence[name]
         self._end_worker()
+        evidence.started = False
         if not given.source:
             evidence.attempted = False
             return _failed("This question was not attempted.")
@@ -119,7 +120,8 @@ class Desk:
         before = [*self._setup, *given.before]
         asked = {"do": "run", "before": before, "answer": given.source}
         reply = self._ask(name, {**asked, "exports": request["exports"]})
-        if "error" in reply and not evidence.breach and not evidence.unfinished:
+        evidence.started = "error" not in reply
+        if not (evidence.started or evidence.breach or evidence.unfinished):
             evidence.breach = "crashed"
         return reply
 
@@ -186,7 +188,8 @@ class Desk:
         """What shows that the judge itself cannot be trusted."""
         canary = self._reports.get(build.CANARY_ID)
         if canary is None or canary.passed or build.CANARY_MESSAGE not in canary.message:
-            return "the canary, a cell that must fail, did not fail"
+            how = "no report" if canary is None else canary.message or "passed"
+            return f"the canary, a cell that must fail, did not fail as it must: {how}"
         for cell in self._exercise.of(self._framework):
             report = self._reports.get(cell.id)
             if cell.kind in ("setup", "judge") and report and not report.passed:

@@ -6,7 +6,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -128,7 +127,7 @@ class Runner:
                 "do": "judge",
                 "folder": str(folder),
                 "ipython": str(self._folder / "ipython"),
-                "python_path": str(places.PACKAGE.parent),
+                "python_path": places.import_path(),
                 "seed": seed,
                 "cell_seconds": max(limits) + _SLACK_SECONDS,
                 "seconds": sum(limits) + 2 * _SLACK_SECONDS,
@@ -185,7 +184,7 @@ class Runner:
         self._stop()
         ours, theirs = socket.socketpair()
         self._server = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(places.PACKAGE.parent), str(theirs.fileno())],
+            [*places.boot("ftkit.grading.forkserver"), str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
@@ -214,7 +213,3 @@ def new_seed() -> int:
 
 
 _STUDENTS = ("answer", "code", "markdown")
-_BOOT = (
-    "import sys; sys.path.append(sys.argv[1]); del sys.argv[1]; "
-    "import runpy; runpy.run_module('ftkit.grading.forkserver', run_name='__main__')"
-)

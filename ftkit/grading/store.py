@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ftkit.grading.verdicts import Result, Outcome
+from ftkit.grading.verdicts import Outcome, Result
 
 VERSION = "1"
 """Of the grader; a change that can change a grade changes it."""

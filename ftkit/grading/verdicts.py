@@ -23,6 +23,8 @@ class Evidence:
     """The first thing that went wrong, in words for the student."""
     unfinished: bool = False
     """Whether it raised NotImplementedError."""
+    started: bool = True
+    """Whether the answer's own cell ran to its end."""
     raised: int = 0
     """How many calls raised an exception."""
     trace: str = ""
@@ -85,7 +87,9 @@ def settle(
             passed=counts and passed[test.id],
             points=test.points if counts and passed[test.id] else 0.0,
             max_points=test.points,
-            message="" if test.hidden or passed[test.id] else _message(reports, test),
+            message=""
+            if test.hidden or passed[test.id] or not evidence.started
+            else _message(reports, test),
             hidden=test.hidden,
         )
         for test in tests

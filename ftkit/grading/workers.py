@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +61,7 @@ class Zygote:
         self.level = level
         ours, theirs = socket.socketpair()
         environment = _environment(scratch, threads)
-        program = [sys.executable, "-I", "-c", _BOOT, str(places.PACKAGE.parent)]
+        program = places.boot("ftkit.grading.zygote")
         program += [str(theirs.fileno()), str(scratch), ",".join(preload), level]
         if level == "bubblewrap":
             program = bubblewrap.command(program, environment, _SCRATCH_BYTES)
@@ -244,9 +243,3 @@ def _environment(scratch: Path, threads: int) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "",
         "PYTHONDONTWRITEBYTECODE": "1", "FTKIT_CACHE": f"{folder}/cache",
     }  # fmt: skip
-
-
-_BOOT = (
-    "import sys; sys.path.append(sys.argv[1]); del sys.argv[1]; "
-    "import runpy; runpy.run_module('ftkit.grading.zygote', run_name='__main__')"
-)

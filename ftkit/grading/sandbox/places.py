@@ -26,6 +26,25 @@ ABOUT_THE_MACHINE = (
 )
 
 
+def boot(module: str) -> list[str]:
+    """The command that runs a module of this very ftkit in a process of its own.
+
+    ``-I`` keeps the environment and the current folder out of it.
+    """
+    code = (
+        "import runpy, sys; root = sys.argv.pop(1); "
+        "root in sys.path or sys.path.insert(0, root); "
+        f"runpy.run_module({module!r}, run_name='__main__')"
+    )
+    return [sys.executable, "-I", "-c", code, str(PACKAGE.parent)]
+
+
+def import_path() -> str:
+    """What a kernel needs in ``PYTHONPATH`` to find this very ftkit; nothing if it is installed."""
+    installed = {Path(name).resolve() for name in site.getsitepackages()}
+    return "" if PACKAGE.parent in installed else str(PACKAGE.parent)
+
+
 def python_paths() -> list[Path]:
     """Where the interpreter and its packages are."""
     found = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent]
