@@ -129,10 +129,11 @@ def _run(
         waiting.put(one)
     lock, done, stop = threading.Lock(), [0], threading.Event()
     failures: list[BaseException] = []
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
     def lane(number: int) -> None:
-        runner = Runner(exercise, level, work / f"lane-{number}", threads)
+        own = tuple(cores[number::jobs]) or tuple(cores)  # no lane can slow another one down
+        runner = Runner(exercise, level, work / f"lane-{number}", own)
         try:
             while not stop.is_set():
                 try:

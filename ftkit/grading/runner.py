@@ -39,7 +39,7 @@ class Runner:
         exercise: Exercise,
         level: str,
         folder: Path,
-        threads: int = 1,
+        cores: tuple[int, ...] = (),
         preloaded: bool = True,
     ) -> None:
         """Makes one; processes start when they are needed.
@@ -48,11 +48,11 @@ class Runner:
             exercise: What is graded.
             level: How answers are confined.
             folder: For its own files; made here, and removed by ``close``.
-            threads: That an answer computes with.
+            cores: The processors that answers may compute on.
             preloaded: Whether to load the framework once for all answers.
         """
         self._exercise, self._level, self._folder = exercise, level, folder
-        self._threads, self._preloaded = threads, preloaded
+        self._cores, self._preloaded = cores, preloaded
         self.traces: dict[str, str] = {}
         """Where the last run's answers raised exceptions, by question."""
         self._zygotes: dict[str, Zygote] = {}
@@ -162,7 +162,7 @@ class Runner:
             self._zygotes.pop(framework).close()
         modules = preload(self._exercise, framework) if self._preloaded else ()
         scratch = Path(tempfile.mkdtemp(dir=self._folder, prefix="scratch-"))
-        self._zygotes[framework] = Zygote(self._level, scratch, modules, self._threads)
+        self._zygotes[framework] = Zygote(self._level, scratch, modules, self._cores)
         return self._zygotes[framework]
 
     def _serve(self, request: dict[str, Any]) -> dict[str, Any]:

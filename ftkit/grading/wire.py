@@ -41,7 +41,7 @@ class Caps:
     """The most that a message may hold."""
 
     header_bytes: int = 4 << 20
-    body_bytes: int = 256 << 20
+    body_bytes: int = 128 << 20
     nodes: int = 100_000
     depth: int = 32
     dimensions: int = 8

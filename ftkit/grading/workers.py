@@ -43,7 +43,11 @@ class Zygote:
     """A running zygote; workers are forked from it one at a time."""
 
     def __init__(
-        self, level: str, scratch: Path, preload: tuple[str, ...] = (), threads: int = 1
+        self,
+        level: str,
+        scratch: Path,
+        preload: tuple[str, ...] = (),
+        cores: tuple[int, ...] = (),
     ) -> None:
         """Starts one.
 
@@ -51,7 +55,7 @@ class Zygote:
             level: One of ``LEVELS``.
             scratch: An empty folder that workers may write in, unless bubblewrap gives one.
             preload: Modules that every worker will find imported.
-            threads: That a worker computes with.
+            cores: The processors that workers may compute on; one, whichever, if not given.
 
         Raises:
             ZygoteFault: If it does not start.
@@ -60,9 +64,10 @@ class Zygote:
             scratch = bubblewrap.SCRATCH
         self.level = level
         ours, theirs = socket.socketpair()
-        environment = _environment(scratch, threads)
+        environment = _environment(scratch, len(cores) or 1)
         program = places.boot("ftkit.grading.zygote")
         program += [str(theirs.fileno()), str(scratch), ",".join(preload), level]
+        program.append(",".join(str(core) for core in cores))
         if level == "bubblewrap":
             program = bubblewrap.command(program, environment, _SCRATCH_BYTES)
             environment = {"PATH": os.environ.get("PATH", os.defpath)}
@@ -220,7 +225,9 @@ def _how(end: dict[str, Any], limits: Limits) -> Breach:
     if why == "memory" or code == 98:
         return Breach("out of memory", f"It took more than {limits.memory_mb} MB of memory.")
     if why == "files":
-        return Breach("crashed", f"It wrote more than {_SCRATCH_BYTES >> 20} MB of files.")
+        return Breach("crashed", f"It wrote over {_SCRATCH_BYTES >> 20} MB, or 10 000 files.")
+    if why == "threads":
+        return Breach("crashed", "It started more threads than any answer needs.")
     if why == "asked":
         return Breach("tampered", "It closed the connection on which its answers were awaited.")
     if code == -signal.SIGXCPU:
@@ -229,7 +236,7 @@ def _how(end: dict[str, Any], limits: Limits) -> Breach:
         return Breach("tampered", "It asked the system for something that no answer needs.")
     if code < 0:
         return Breach("crashed", f"Its process was ended by {signal.Signals(-code).name}.")
-    return Breach("crashed", f"It ended its own process (exit code {code}).")
+    return Breach("crashed", "It ended its own process.")  # the code could hold hidden inputs
 
 
 def _environment(scratch: Path, threads: int) -> dict[str, str]:

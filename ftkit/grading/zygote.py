@@ -3,7 +3,7 @@
 It runs no student code. For each question it forks one worker, locks it, watches its memory, and
 kills it when told. It ends, and its worker with it, when the grader hangs up.
 
-Started as ``python zygote.py FD SCRATCH MODULE,MODULE SEAL``.
+Started with FD SCRATCH MODULE,MODULE LEVEL CORE,CORE.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import ctypes
 import gc
 import importlib
 import os
+import secrets
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -26,6 +26,7 @@ from ftkit.grading import wire, worker
 from ftkit.grading.sandbox import landlock, limits, places, seccomp
 
 _POLL_SECONDS = 0.05
+_MOST_THREADS, _MOST_FILES, _MOST_LEVELS = 512, 10_000, 32
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -48,6 +49,8 @@ class _Child:
                 self.kill("memory")
             elif _size(scratch, self.scratch) > self.scratch:
                 self.kill("files")
+            elif _threads(self.pid) > _MOST_THREADS:
+                self.kill("threads")
 
     def kill(self, why: str) -> None:
         """Ends it at once."""
@@ -60,9 +63,13 @@ class _Child:
         self.ended = {"code": os.waitstatus_to_exitcode(status), "why": why}
 
 
-def main(control: socket.socket, scratch: Path, preload: list[str], seal: str) -> None:
+def main(
+    control: socket.socket, scratch: Path, preload: list[str], seal: str, cores: list[int]
+) -> None:
     """Serves the grader until it hangs up."""
     limits.die_with_parent(os.getppid())
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # nobody of the same user may look inside
     for module in preload:
@@ -159,27 +166,54 @@ def _resident(pid: int) -> int:
         return 0
 
 
+def _threads(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
+        return int(status.split("Threads:")[1].split()[0])
+    except (OSError, IndexError):
+        return 0
+
+
 def _size(folder: Path, enough: int) -> int:
-    """Bytes in a folder, counted until there are too many of them or of files."""
+    """Bytes in a folder, or more than enough if its files are too many or nested too deeply."""
     total = files = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(Path(where, name)).st_size
-            files += 1
-            if total > enough or files > 10_000:
-                return enough + 1
+    waiting = [(str(folder), 0)]
+    while waiting:
+        where, level = waiting.pop()
+        with suppress(OSError), os.scandir(where) as entries:
+            for entry in entries:
+                files += 1
+                if files > _MOST_FILES or level > _MOST_LEVELS or total > enough:
+                    return enough + 1
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append((entry.path, level + 1))
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
     return total
 
 
 def _empty(folder: Path) -> None:
-    for place in (folder, Path("/dev/shm")) if folder == Path("/tmp") else (folder,):
-        for entry in list(place.iterdir()) if place.is_dir() else []:
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                with suppress(OSError):
-                    entry.unlink()
+    """Removes what is in a folder, however deep: folders inside others are moved up first."""
+    while entries := list(folder.iterdir()):
+        for entry in entries:
+            if not _is_folder(entry):
+                entry.unlink()
+                continue
+            for inner in list(entry.iterdir()):
+                if _is_folder(inner):
+                    inner.rename(folder / secrets.token_hex(16))
+                else:
+                    inner.unlink()
+            entry.rmdir()
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder, which is then opened to its owner."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    path.chmod(0o700)
+    return True
 
 
 if __name__ == "__main__":
@@ -188,4 +222,5 @@ if __name__ == "__main__":
         Path(sys.argv[2]),
         [name for name in sys.argv[3].split(",") if name],
         sys.argv[4],
+        [int(core) for core in sys.argv[5].split(",") if core],
     )

@@ -197,6 +197,10 @@ ATTACKS = {
     "a fork": (answer("import os\ndef scale(x):\n    while True: os.fork()"), "crashed", 0),
     "threads without end": (answer("import threading, time\ndef scale(x):\n    while True: threading.Thread(target=time.sleep, args=(99,)).start()"), ("crashed", "out of memory"), 0),
     "files without end": (answer("def scale(x):\n    for n in range(99999): open(str(n), 'wb').write(bytes(9 * 10**6))"), ("crashed",), 0),
+    "folders in folders without end": (answer("import os\ndef scale(x):\n    while True:\n        os.mkdir('d')\n        os.chdir('d')"), "crashed", 0),
+    "folders that nobody may enter": (trying("os.mkdir('a'); open('a/b', 'w'); os.mkdir('c', 0); os.mkdir('a/e', 0)"), "wrong", 0),
+    "folders left in folders": (trying("for n in range(5000): os.mkdir('d'); os.chdir('d')"), ("wrong", "crashed"), 0),
+    "small threads without end": (answer("import threading, time\nthreading.stack_size(32768)\ndef scale(x):\n    while True: threading.Thread(target=time.sleep, args=(99,)).start()"), "crashed", 0),
     "a program started": (trying("import subprocess", "subprocess.Popen(['sh', '-c', 'sleep 999 & touch {outside}'])"), "wrong", 0),
     "a daemon": (trying("if os.fork() == 0: os.setsid(); open({outside!r}, 'w')"), "wrong", 0),
     # what reaches out

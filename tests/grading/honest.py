@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 SCALE = "def scale(x):\n    return 2 * np.asarray(x) + 1"
 FIT = "def fit(x, y):\n    return {'weight': np.linalg.lstsq(x, y, rcond=None)[0]}"
 

@@ -1,8 +1,8 @@
 """A filter on system calls: what a student's answer may not ask of the kernel.
 
 Three answers: what no honest code does ends the process (``SIGSYS``, the verdict is *tampered*);
-what honest libraries try and live without is refused; what only changes a file's mode or owner
-is quietly not done.
+what honest libraries try and live without is refused; what only changes a file's mode or owner,
+or asks for other processors, is quietly not done.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PRETENDED: dict[str, tuple[int | None, int | None]] = {
     "chown": (92, None), "lchown": (94, None), "fchown": (93, 55), "fchownat": (260, 54),
     "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "removexattr": (197, 14),
-    "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+    "lremovexattr": (198, 15), "fremovexattr": (199, 16), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 _CLONE, _KILL, _TGKILL = (56, 220), (62, 129), (234, 131)
 _SIGQUEUE, _TGSIGQUEUE = (129, 138), (297, 240)
