@@ -112,7 +112,7 @@ def settle(
 def fault(question: str, tests: tuple[Cell, ...], why: str) -> Result:
     """The grade of a question that the grader could not judge: never the student's loss."""
     most = sum(test.points for test in tests)
-    return Result(question, "grader fault", 0.0, most, "It will be graded again.", private=why)
+    return Result(question, "grader fault", 0.0, most, private=why)
 
 
 def refused(question: str, tests: tuple[Cell, ...], why: str) -> Result:
