@@ -16,6 +16,10 @@ from ftkit.grading.notebooks import Found, Submitted
 
 _MOST_SOURCE = 1 << 20
 _WRAPPING_MAGICS = ("time", "timeit", "capture", "prun", "debug")
+_BUILT_IN = {
+    *("bool", "int", "float", "complex", "str", "list", "tuple", "set", "frozenset", "dict"),
+    *("range", "len", "min", "max", "sum", "sorted", "zip", "enumerate"),
+}
 _MARKER = re.compile(r"\bPYTEST_VALIDATE_IGNORE_OUTPUT\b|\bNBVAL_[A-Z_]+\b|### (BEGIN|END) ")
 
 
@@ -120,10 +124,17 @@ def _answer(
 
 def _needed(answer: _Cell, others: list[_Cell]) -> tuple[str, ...]:
     """Imports, definitions and constants of other cells that the answer leads to."""
+    imported = {
+        name
+        for cell in (answer, *others)
+        for node in ast.walk(cell.tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in _defined(node)
+    }
     offered: list[tuple[tuple[int, int], ast.stmt, set[str]]] = []
     for cell in others:
         for position, node in enumerate(cell.tree.body):
-            if _harmless(node):
+            if _harmless(node, imported):
                 offered.append(((cell.number, position), node, set(_defined(node))))
     missing = _used(answer.tree)
     taken: dict[tuple[int, int], ast.stmt] = {}
@@ -145,17 +156,36 @@ def _needed(answer: _Cell, others: list[_Cell]) -> tuple[str, ...]:
     return tuple(written)
 
 
-def _harmless(node: ast.stmt) -> bool:
-    """Whether it is an import, a definition, or a name for a constant."""
+def _harmless(node: ast.stmt, imported: set[str]) -> bool:
+    """Whether it is an import, a definition, or a name for a constant.
+
+    A constant may be made by a built-in type or by what was imported, as in ``np.array([1, 2])``.
+    """
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
         return True
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        calls = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.ListComp, ast.GeneratorExp)
-        comprehensions = (ast.SetComp, ast.DictComp, ast.NamedExpr)
-        return node.value is not None and not any(
-            isinstance(part, (*calls, *comprehensions)) for part in ast.walk(node.value)
-        )
+        return node.value is not None and _constant(node.value, imported)
+    if isinstance(node, ast.If):
+        inner = [*node.body, *node.orelse]
+        return _constant(node.test, imported) and all(_harmless(n, imported) for n in inner)
+    if isinstance(node, ast.Try):
+        handled = [part for handler in node.handlers for part in handler.body]
+        inner = [*node.body, *handled, *node.orelse, *node.finalbody]
+        return all(_harmless(n, imported) or isinstance(n, ast.Pass) for n in inner)
     return False
+
+
+def _constant(value: ast.expr, imported: set[str]) -> bool:
+    for part in ast.walk(value):
+        if isinstance(part, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)):
+            return False
+        if isinstance(part, ast.Call):
+            root: ast.expr = part.func
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if not (isinstance(root, ast.Name) and root.id in imported | _BUILT_IN):
+                return False
+    return True
 
 
 def _defined(node: ast.stmt) -> list[str]:

@@ -57,6 +57,18 @@ def test_helpers_come_along_with_what_they_need_and_in_order():
     ]  # fmt: skip
 
 
+def test_constants_may_be_made_by_what_was_imported_and_results_of_work_may_not():
+    one = found(
+        ("a", "import numpy as np\nMEAN = np.array([1, 2])\nSIZES = [2**n for n in range(3)]"),
+        ("b", "try:\n    import tqdm\nexcept ImportError:\n    tqdm = None"),
+        ("c", "def work(): return 1\nRESULT = work()\nTHERE = 1 if np.size(MEAN) else 2"),
+        ("q1", "def f(x): return MEAN, SIZES, tqdm, RESULT, THERE"),
+    )
+    kept = "\n".join(one.before)
+    assert "MEAN = np" in kept and "SIZES =" in kept and "except" in kept and "THERE =" in kept
+    assert "RESULT" not in kept
+
+
 def test_what_an_answer_does_not_lead_to_cannot_harm_it():
     one = found(("a", "def g(x=exit()): pass"), ("q1", "def f(x): return 1"))
     assert one.before == ()
