@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import threading
@@ -256,14 +255,3 @@ class _Alone:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._file.close()
-
-
-def as_json(graded: Class) -> str:
-    """The grades as JSON, for programs."""
-    return json.dumps(
-        {
-            student: {r.question: [r.verdict, r.points, r.max_points] for r in results}
-            for student, results in graded.results.items()
-        },
-        indent=1,
-    )
