@@ -9,7 +9,7 @@ from pathlib import Path
 import attacks
 import honest
 import pytest
-from conftest import processes
+from classroom import processes
 
 
 def grades(the_class, student):
@@ -53,14 +53,14 @@ def test_what_is_no_notebook_is_unreadable_and_says_why(the_class, name):
 
 
 def test_nothing_outside_was_touched_and_no_connection_was_made(the_class):
-    _, _, wires = the_class
-    assert not wires.outside.exists() and wires.unchanged and wires.calls == 0
+    _, _, wires, neighbour_unchanged = the_class
+    assert wires.untouched() and neighbour_unchanged
     assert not Path("/tmp/ftkit-left-behind").exists()
     assert not Path("/dev/shm/ftkit-left-behind").exists()
 
 
 def test_no_process_and_no_work_folder_is_left(the_class):
-    _, out, _ = the_class
+    out = the_class[1]
     assert processes() == []
     assert not (out / ".work").exists()
 
@@ -68,7 +68,7 @@ def test_no_process_and_no_work_folder_is_left(the_class):
 def test_feedback_holds_nothing_of_the_hidden_tests(the_class, exercise):
     from ftkit.grading.pages import html
 
-    graded, _, _ = the_class
+    graded = the_class[0]
     for one in graded.submissions:
         page = html.feedback(graded, one)
         assert "LEAKED" not in page and "hidden_rng" not in page and "wanted" not in page
@@ -79,12 +79,12 @@ def test_feedback_holds_nothing_of_the_hidden_tests(the_class, exercise):
 def test_what_a_student_wrote_is_escaped_on_every_page(the_class):
     from ftkit.grading.pages import html
 
-    graded, _, _ = the_class
+    graded = the_class[0]
     assert not re.search("<script|<img", html.summary(graded))
 
 
 def test_the_seed_of_hidden_inputs_is_kept_with_each_grade(the_class):
-    _, out, _ = the_class
+    out = the_class[1]
     rows = (
         sqlite3.connect(out / "grades.sqlite").execute("SELECT seed, level FROM grades").fetchall()
     )

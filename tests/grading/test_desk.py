@@ -7,21 +7,26 @@ import sys
 import threading
 import time
 
+import attacks
 import honest
 import pytest
+from classroom import TINY, Tripwires
 
 from ftkit.grading import build, desk, extract, judging, master, notebooks, wire
 from ftkit.grading.sandbox import probe
-from ftkit.grading.workers import Zygote, ZygoteFault
+from ftkit.grading.workers import LEVELS, Zygote, ZygoteFault
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="answers are confined on Linux only"
 )
 
 
-@pytest.fixture(scope="module")
-def zygote(tmp_path_factory):
-    with Zygote(probe.strongest()[0], tmp_path_factory.mktemp("scratch"), ("numpy",)) as made:
+@pytest.fixture(scope="module", params=LEVELS[:-1])
+def zygote(request, tmp_path_factory):
+    problem = probe.trial(request.param)
+    if problem:
+        pytest.skip(problem)
+    with Zygote(request.param, tmp_path_factory.mktemp("scratch"), ("numpy",)) as made:
         yield made
 
 
@@ -85,6 +90,31 @@ def run_cells(exercise, folder, tell, done):
 
 def graded(settled):
     return {name: (result.verdict, result.points) for name, result in settled.items()}
+
+
+@pytest.fixture(scope="module")
+def wires(tmp_path_factory):
+    made = Tripwires(tmp_path_factory.mktemp("wires"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, case in attacks.ATTACKS.items() if case[1] != "timed out"]
+)
+def test_an_attack_earns_what_it_deserves_at_every_level(judged, wires, name):
+    edit, verdict, points = attacks.ATTACKS[name]
+
+    def attack(notebook):
+        edit(notebook)
+        attacks.aim(notebook, wires.targets(TINY))
+
+    got = graded(judged(attack))
+    assert got["q1"] in [
+        (one, points) for one in ([verdict] if isinstance(verdict, str) else verdict)
+    ]
+    assert got["q2"] == ("passed", 3)
+    assert wires.untouched()
 
 
 def test_right_answers_earn_everything(judged):

@@ -13,7 +13,7 @@ import time
 
 import honest
 import pytest
-from conftest import TINY, processes, put
+from classroom import TINY, processes, put
 
 from ftkit.grading import build, grade, master
 from ftkit.grading.errors import GradingError
