@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -132,7 +133,9 @@ def _judge(request: dict[str, Any]) -> int:
     os.dup2(log, 2)
     for name in [n for n in os.environ if n.startswith(("PYTEST_", "JUPYTER", "IPYTHON"))]:
         del os.environ[name]
+    tempfile.tempdir = None  # connection files go with the folder, even if all is killed
     os.environ |= {
+        "TMPDIR": str(folder),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
