@@ -54,7 +54,7 @@ from ftkit.grading.judging import hidden_rng
 rng = hidden_rng("q1")
 for _ in range(3):
     drawn = rng.normal(rng.uniform(-5, 5), rng.uniform(1, 9), (int(rng.integers(4, 40)), 3))
-    drawn[:, 1] = rng.uniform()
+    drawn[:, 1] = rng.integers(-9, 9)
     wanted = drawn - drawn.mean(axis=0)
     wanted[:, [0, 2]] /= drawn[:, [0, 2]].std(axis=0)
     wanted[:, 1] = 0
