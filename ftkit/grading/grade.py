@@ -139,7 +139,11 @@ def _run(
                     one = waiting.get_nowait()
                 except queue.Empty:
                     return
-                resumed = not _grade_one(one, exercise, kept, runner, level)
+                try:
+                    resumed = not _grade_one(one, exercise, kept, runner, level)
+                except Exception as error:  # one submission must not end the class's grading
+                    _give_up(one, exercise, kept, level, error)
+                    resumed = False
                 with lock:
                     done[0] += 1
                     results = tuple(kept.results(one.student))
@@ -222,6 +226,18 @@ def _grade_one(
         if not pending:
             break
     return True
+
+
+def _give_up(
+    one: Submission, exercise: Exercise, kept: store.Store, level: str, error: Exception
+) -> None:
+    """Notes the grader's own error as its fault, for the next run to try again."""
+    framework = exercise.frameworks[0]
+    known = {result.question for result in kept.results(one.student)}
+    for cell in exercise.questions(framework):
+        if cell.id not in known:
+            result = fault(cell.id, exercise.tests(framework, cell.id), repr(error))
+            kept.put(one.student, "", result, store.Circumstances(0, level, 0.0))
 
 
 def _ordered(exercise: Exercise, kept: store.Store, student: str) -> list[Result]:

@@ -48,11 +48,15 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
         opened = os.open(path, flags | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise Unreadable(f"The file cannot be opened: {error.strerror}.") from None
-    with os.fdopen(opened, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise Unreadable("It is no regular file (a link, folder, pipe or device).")
-        data = file.read(most + 1)
+        with os.fdopen(opened, "rb", closefd=False) as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise Unreadable(f"The file cannot be read: {error.strerror}.") from None
+    finally:
+        os.close(opened)
     if len(data) > most:
         raise Unreadable(f"The file is larger than {most >> 20} MB; clear its outputs.")
     return data

@@ -55,7 +55,8 @@ def test_files_that_never_end_are_refused_at_once(runner, tmp_path):
     with (tmp_path / "huge.ipynb").open("wb") as file:
         file.truncate(1 << 40)
     began = time.monotonic()
-    for name in ("pipe", "zero", "huge", "missing", "odd\udcff"):
+    (tmp_path / "folder.ipynb").mkdir()
+    for name in ("pipe", "zero", "huge", "folder", "missing", "odd\udcff"):
         assert "unreadable" in runner.intake(tmp_path / f"{name}.ipynb")
     assert time.monotonic() - began < 2
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 
 import pytest
 
 from ftkit.grading.errors import GradingError
-from ftkit.grading.submissions import find
+from ftkit.grading.submissions import Submission, find
 
 
 def found(tmp_path, source):
@@ -121,3 +122,12 @@ def test_what_is_no_zip_or_holds_nothing_says_so(tmp_path):
         found(tmp_path, tmp_path / "empty")
     with pytest.raises(GradingError, match="nothing is at"):
         found(tmp_path, tmp_path / "missing")
+
+
+def test_everything_that_may_lie_there_has_a_digest(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("{}")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for name in ("folder", "file", "pipe", "link", "missing"):
+        assert len(Submission("ann", tmp_path / name).digest()) == 64
