@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -47,7 +48,8 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     try:
         opened = os.open(path, flags | getattr(os, "O_BINARY", 0))
     except OSError as error:
-        raise Unreadable(f"The file cannot be opened: {error.strerror}.") from None
+        why = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise Unreadable(f"The file cannot be opened: {why}.") from None
     try:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise Unreadable("It is no regular file (a link, folder, pipe or device).")
