@@ -117,30 +117,49 @@ def parse(text: str, name: str) -> Exercise:
     Raises:
         GradingError: If it is not well formed.
     """
+    header, made = None, []
+    for line, (kind, options, source) in _split(text):
+        try:
+            if header is None:
+                header = _header(kind, options)
+            else:
+                made.append(_cell(kind, options, source))
+        except GradingError as error:
+            raise GradingError(f"line {line}: {error}") from None
+    assert header is not None
+    exercise = Exercise(name=name, cells=tuple(made), **header)
+    for framework in exercise.frameworks:
+        _check(exercise, framework)
+    return exercise
+
+
+def cells(text: str) -> list[tuple[dict[str, Any], str]]:
+    """The options and the source of each code cell of any percent script.
+
+    Raises:
+        GradingError: If it has none, or options that are no JSON.
+    """
+    return [(options, source) for _, (kind, options, source) in _split(text) if kind == "code"]
+
+
+def _split(text: str) -> list[tuple[int, tuple[str, dict[str, Any], str]]]:
+    """Each cell's kind, options and source, with the line that it begins in."""
     lines = text.split("\n")
     begins = [number for number, line in enumerate(lines) if line.startswith("# %%")]
     if not begins:
         raise GradingError("Expected cells that begin with '# %%'; got none.")
-    header, cells = None, []
+    found = []
     for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        first = begin + 1
+        while first < end and lines[first].startswith("#|"):
+            first += 1
+        more = [line.removeprefix("#|") for line in lines[begin + 1 : first]]
         try:
-            first = begin + 1
-            while first < end and lines[first].startswith("#|"):
-                first += 1
-            more = [line.removeprefix("#|") for line in lines[begin + 1 : first]]
             kind, options = _options(" ".join([lines[begin], *more]))
-            source = "\n".join(lines[first:end]).strip("\n")
-            if header is None:
-                header = _header(kind, options)
-            else:
-                cells.append(_cell(kind, options, source))
         except GradingError as error:
             raise GradingError(f"line {begin + 1}: {error}") from None
-    assert header is not None
-    exercise = Exercise(name=name, cells=tuple(cells), **header)
-    for framework in exercise.frameworks:
-        _check(exercise, framework)
-    return exercise
+        found.append((begin + 1, (kind, options, "\n".join(lines[first:end]).strip("\n"))))
+    return found
 
 
 def _options(line: str) -> tuple[str, dict[str, Any]]:
