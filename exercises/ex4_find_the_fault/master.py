@@ -187,38 +187,39 @@ def with_head(model, values):
 # to stay bit by bit, batch norms included. `values` holds the new head's first values. Write
 # `fine_tune` so that this holds, and that the network tells the two classes apart.
 
+
 # %% id="q1_piece" framework="pytorch"
 def q1_piece(weights, values, inputs, labels):
     x, y = torch.tensor(inputs), torch.tensor(labels)
-    model = load(weights)                                                              # line 1
-    model.head = head_of(values)                                                       # line 2
-    model.eval()                                                                       # line 3
-    for parameter in model.parameters():                                               # line 4
-        parameter.requires_grad = False                                                # line 5
-    model.block2[0].weight.requires_grad = True                                        # line 6
-    learning = [p for p in model.parameters() if p.requires_grad]                      # line 7
-    optimizer = torch.optim.Adam(learning, lr=0.01)                                    # line 8
-    for _ in range(60):                                                                # line 9
-        optimizer.zero_grad()                                                          # line 10
-        nn.functional.cross_entropy(model(x), y).backward()                            # line 11
-        optimizer.step()                                                               # line 12
+    model = load(weights)  # line 1
+    model.head = head_of(values)  # line 2
+    model.eval()  # line 3
+    for parameter in model.parameters():  # line 4
+        parameter.requires_grad = False  # line 5
+    model.block2[0].weight.requires_grad = True  # line 6
+    learning = [p for p in model.parameters() if p.requires_grad]  # line 7
+    optimizer = torch.optim.Adam(learning, lr=0.01)  # line 8
+    for _ in range(60):  # line 9
+        optimizer.zero_grad()  # line 10
+        nn.functional.cross_entropy(model(x), y).backward()  # line 11
+        optimizer.step()  # line 12
     return weights_of(model)
 
 
 # %% id="q1_piece" framework="tensorflow"
 def q1_piece(weights, values, inputs, labels):
-    model = load(weights)                                                              # line 1
-    model = with_head(model, values)                                                   # line 2
-    loss_of = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)          # line 3
-    for layer in model.layers:                                                         # line 4
-        layer.trainable = False                                                        # line 5
-    model.get_layer("block2_dense").trainable = True                                   # line 6
-    learning = model.trainable_variables                                               # line 7
-    optimizer = tf.keras.optimizers.Adam(0.01)                                         # line 8
-    for _ in range(60):                                                                # line 9
-        with tf.GradientTape() as tape:                                                # line 10
-            loss = loss_of(labels, model(inputs, training=False))                      # line 11
-        optimizer.apply_gradients(zip(tape.gradient(loss, learning), learning))        # line 12
+    model = load(weights)  # line 1
+    model = with_head(model, values)  # line 2
+    loss_of = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)  # line 3
+    for layer in model.layers:  # line 4
+        layer.trainable = False  # line 5
+    model.get_layer("block2_dense").trainable = True  # line 6
+    learning = model.trainable_variables  # line 7
+    optimizer = tf.keras.optimizers.Adam(0.01)  # line 8
+    for _ in range(60):  # line 9
+        with tf.GradientTape() as tape:  # line 10
+            loss = loss_of(labels, model(inputs, training=False))  # line 11
+        optimizer.apply_gradients(zip(tape.gradient(loss, learning), learning))  # line 12
     return weights_of(model)
 
 
@@ -317,24 +318,25 @@ assert accuracy_of(after, inputs[160:], labels[160:]) >= 0.85
 # 0 to 255, of shape (pictures, 4, 4, 3). Write `extract`: the features that the frozen network
 # gives for them, as an array (pictures, 24).
 
+
 # %% id="q2_piece" framework="pytorch"
 def q2_piece(weights, pictures, mean, deviation):
-    model = load(weights).eval()                                                       # line 1
-    pictures = torch.tensor(pictures, dtype=torch.float32)                             # line 2
-    x = (pictures - torch.tensor(mean)) / torch.tensor(deviation)                      # line 3
-    x = x.reshape(len(x), -1).float()                                                  # line 4
-    with torch.no_grad():                                                              # line 5
-        return model.block2(model.block1(x)).numpy()                                   # line 6
+    model = load(weights).eval()  # line 1
+    pictures = torch.tensor(pictures, dtype=torch.float32)  # line 2
+    x = (pictures - torch.tensor(mean)) / torch.tensor(deviation)  # line 3
+    x = x.reshape(len(x), -1).float()  # line 4
+    with torch.no_grad():  # line 5
+        return model.block2(model.block1(x)).numpy()  # line 6
 
 
 # %% id="q2_piece" framework="tensorflow"
 def q2_piece(weights, pictures, mean, deviation):
-    model = load(weights)                                                              # line 1
-    pictures = np.asarray(pictures, np.float32)                                        # line 2
-    x = (pictures - mean) / deviation                                                  # line 3
-    x = x.reshape(len(x), -1).astype(np.float32)                                       # line 4
-    body = tf.keras.Model(model.input, model.get_layer("block2_relu").output)          # line 5
-    return body(x, training=False).numpy()                                             # line 6
+    model = load(weights)  # line 1
+    pictures = np.asarray(pictures, np.float32)  # line 2
+    x = (pictures - mean) / deviation  # line 3
+    x = x.reshape(len(x), -1).astype(np.float32)  # line 4
+    body = tf.keras.Model(model.input, model.get_layer("block2_relu").output)  # line 5
+    return body(x, training=False).numpy()  # line 6
 
 
 # %% id="q2" kind="answer" framework="pytorch" exports=["extract","q2_fault"]
@@ -412,31 +414,32 @@ assert_close(extract(weights, pictures, mean, deviation), wanted, rtol=1e-3, ato
 # Only the head (here of five classes, two of which occur) is to learn; the frozen blocks are to
 # stay bit by bit. Write `train_head`.
 
+
 # %% id="q3_piece" framework="pytorch"
 def q3_piece(weights, inputs, labels):
     x, y = torch.tensor(inputs), torch.tensor(labels)
-    model = load(weights)                                                              # line 1
-    for block in (model.block1, model.block2):                                         # line 2
-        block.requires_grad_(False)                                                    # line 3
-    optimizer = torch.optim.Adam(model.head.parameters(), lr=0.02)                     # line 4
-    model.train()                                                                      # line 5
-    for _ in range(60):                                                                # line 6
-        optimizer.zero_grad()                                                          # line 7
-        nn.functional.cross_entropy(model(x), y).backward()                            # line 8
-        optimizer.step()                                                               # line 9
+    model = load(weights)  # line 1
+    for block in (model.block1, model.block2):  # line 2
+        block.requires_grad_(False)  # line 3
+    optimizer = torch.optim.Adam(model.head.parameters(), lr=0.02)  # line 4
+    model.train()  # line 5
+    for _ in range(60):  # line 6
+        optimizer.zero_grad()  # line 7
+        nn.functional.cross_entropy(model(x), y).backward()  # line 8
+        optimizer.step()  # line 9
     return weights_of(model)
 
 
 # %% id="q3_piece" framework="tensorflow"
 def q3_piece(weights, inputs, labels):
-    model = load(weights)                                                              # line 1
-    loss_of = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)          # line 2
-    learning = model.get_layer("head").trainable_variables                             # line 3
-    optimizer = tf.keras.optimizers.Adam(0.02)                                         # line 4
-    for _ in range(60):                                                                # line 5
-        with tf.GradientTape() as tape:                                                # line 6
-            loss = loss_of(labels, model(inputs, training=True))                       # line 7
-        optimizer.apply_gradients(zip(tape.gradient(loss, learning), learning))        # line 8
+    model = load(weights)  # line 1
+    loss_of = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)  # line 2
+    learning = model.get_layer("head").trainable_variables  # line 3
+    optimizer = tf.keras.optimizers.Adam(0.02)  # line 4
+    for _ in range(60):  # line 5
+        with tf.GradientTape() as tape:  # line 6
+            loss = loss_of(labels, model(inputs, training=True))  # line 7
+        optimizer.apply_gradients(zip(tape.gradient(loss, learning), learning))  # line 8
     return weights_of(model)
 
 
@@ -531,33 +534,34 @@ assert accuracy_of(after, inputs[160:], labels[160:]) >= 0.85
 # Two phases: first the head alone learns, then the head and the dense layer of `block2`. All else
 # is to stay bit by bit. Write `two_phases`.
 
+
 # %% id="q4_piece" framework="pytorch"
 def q4_piece(weights, inputs, labels):
     x, y = torch.tensor(inputs), torch.tensor(labels)
-    model = load(weights).eval()                                                       # line 1
-    model.requires_grad_(False)                                                        # line 2
-    model.head.requires_grad_(True)                                                    # line 3
-    learning = [p for p in model.parameters() if p.requires_grad]                      # line 4
-    optimizer = torch.optim.Adam(learning, lr=0.01)                                    # line 5
-    for step in range(60):                                                             # line 6
-        if step == 30:                                                                 # line 7
-            model.block2[0].requires_grad_(True)                                       # line 8
-        optimizer.zero_grad()                                                          # line 9
-        nn.functional.cross_entropy(model(x), y).backward()                            # line 10
-        optimizer.step()                                                               # line 11
+    model = load(weights).eval()  # line 1
+    model.requires_grad_(False)  # line 2
+    model.head.requires_grad_(True)  # line 3
+    learning = [p for p in model.parameters() if p.requires_grad]  # line 4
+    optimizer = torch.optim.Adam(learning, lr=0.01)  # line 5
+    for step in range(60):  # line 6
+        if step == 30:  # line 7
+            model.block2[0].requires_grad_(True)  # line 8
+        optimizer.zero_grad()  # line 9
+        nn.functional.cross_entropy(model(x), y).backward()  # line 10
+        optimizer.step()  # line 11
     return weights_of(model)
 
 
 # %% id="q4_piece" framework="tensorflow"
 def q4_piece(weights, inputs, labels):
-    model = load(weights)                                                              # line 1
-    for layer in model.layers:                                                         # line 2
-        layer.trainable = layer.name == "head"                                         # line 3
-    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)             # line 4
-    model.compile(optimizer=tf.keras.optimizers.Adam(0.01), loss=loss)                 # line 5
-    model.fit(inputs, labels, batch_size=32, epochs=6, verbose=0)                      # line 6
-    model.get_layer("block2_dense").trainable = True                                   # line 7
-    model.fit(inputs, labels, batch_size=32, epochs=6, verbose=0)                      # line 8
+    model = load(weights)  # line 1
+    for layer in model.layers:  # line 2
+        layer.trainable = layer.name == "head"  # line 3
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)  # line 4
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.01), loss=loss)  # line 5
+    model.fit(inputs, labels, batch_size=32, epochs=6, verbose=0)  # line 6
+    model.get_layer("block2_dense").trainable = True  # line 7
+    model.fit(inputs, labels, batch_size=32, epochs=6, verbose=0)  # line 8
     return weights_of(model)
 
 
@@ -649,20 +653,21 @@ assert accuracy_of(after, inputs[160:], labels[160:]) >= 0.85
 # give whole numbers, of shape (pictures,) or (pictures, 1): then it is silently wrong. Write
 # `cross_entropy` for all three forms; it returns the mean loss as a number.
 
+
 # %% id="q5_piece" framework="pytorch"
 def q5_piece(logits, labels):
-    logits, labels = torch.tensor(logits), torch.tensor(labels)                        # line 1
-    log_shares = torch.log_softmax(logits, dim=1)                                      # line 2
-    losses = -(labels * log_shares).sum(dim=1)                                         # line 3
-    return float(losses.mean())                                                        # line 4
+    logits, labels = torch.tensor(logits), torch.tensor(labels)  # line 1
+    log_shares = torch.log_softmax(logits, dim=1)  # line 2
+    losses = -(labels * log_shares).sum(dim=1)  # line 3
+    return float(losses.mean())  # line 4
 
 
 # %% id="q5_piece" framework="tensorflow"
 def q5_piece(logits, labels):
-    logits, labels = tf.constant(logits), tf.cast(labels, logits.dtype)                # line 1
-    log_shares = tf.nn.log_softmax(logits, axis=1)                                     # line 2
-    losses = -tf.reduce_sum(labels * log_shares, axis=1)                               # line 3
-    return float(tf.reduce_mean(losses))                                               # line 4
+    logits, labels = tf.constant(logits), tf.cast(labels, logits.dtype)  # line 1
+    log_shares = tf.nn.log_softmax(logits, axis=1)  # line 2
+    losses = -tf.reduce_sum(labels * log_shares, axis=1)  # line 3
+    return float(tf.reduce_mean(losses))  # line 4
 
 
 # %% id="q5" kind="answer" framework="pytorch" exports=["cross_entropy","q5_fault"]
@@ -747,15 +752,16 @@ for count in (1, 7, 30):
 # `accuracies`: those of training and validation, such that their difference means something. Both
 # are of the head as it is at the end, over all pictures: batches may be of different sizes.
 
+
 # %% id="q6_piece"
 def q6_piece(history, batches, validation):
-    def accuracy(head, features, labels):                                              # line 1
-        scores = features @ head["weight"] + head["bias"]                              # line 2
-        return np.mean(scores.argmax(axis=1) == labels)                                # line 3
+    def accuracy(head, features, labels):  # line 1
+        scores = features @ head["weight"] + head["bias"]  # line 2
+        return np.mean(scores.argmax(axis=1) == labels)  # line 3
 
-    seen = [accuracy(head, *batch) for head, batch in zip(history, batches)]           # line 4
-    training = np.mean(seen)                                                           # line 5
-    return {"training": training, "validation": accuracy(history[-1], *validation)}    # line 6
+    seen = [accuracy(head, *batch) for head, batch in zip(history, batches)]  # line 4
+    training = np.mean(seen)  # line 5
+    return {"training": training, "validation": accuracy(history[-1], *validation)}  # line 6
 
 
 # %% id="q6" kind="answer" exports=["accuracies","q6_fault"] seconds=15 call_seconds=5
@@ -767,6 +773,7 @@ q6_fault = {"line": 0, "name": ""}
 
 def accuracies(history, batches, validation):
     """The last head's accuracy on all of training and on validation."""
+
     ### BEGIN SOLUTION
     def accuracy(features, labels):
         scores = features @ history[-1]["weight"] + history[-1]["bias"]

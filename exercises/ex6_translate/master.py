@@ -332,14 +332,13 @@ def train(weight, bias, batches):
 # %% id="q3_first" kind="test" question="q3" points=1
 #| title="from weights of zero, the first loss is the logarithm of the number of classes"
 rng = np.random.default_rng(3)
-batches = [
-    (rng.normal(size=(12, 3)).astype(np.float32), rng.integers(0, 3, 12)) for _ in range(5)
-]
+batches = [(rng.normal(size=(12, 3)).astype(np.float32), rng.integers(0, 3, 12)) for _ in range(5)]
 got = train(np.zeros((3, 3), np.float32), np.zeros(3, np.float32), batches)
 assert len(got["losses"]) == 5, f"expected a loss for each of 5 batches; got {len(got['losses'])}"
 assert_close(got["losses"][0], np.log(3), rtol=1e-4)
 shapes = (np.shape(got["weight"]), np.shape(got["bias"]))
 assert shapes == ((3, 3), (3,)), f"expected (3, 3) and (3,); got {shapes}"
+
 
 # %% id="q3_reference" kind="judge"
 ### BEGIN HIDDEN TESTS
@@ -371,8 +370,7 @@ def drawn(rng):
     weight = rng.normal(size=(6, 4)).astype(np.float32)
     bias = rng.normal(size=4).astype(np.float32)
     batches = [
-        (rng.normal(size=(n, 6)).astype(np.float32), rng.integers(0, 4, n))
-        for n in [16] * 39 + [5]
+        (rng.normal(size=(n, 6)).astype(np.float32), rng.integers(0, 4, n)) for n in [16] * 39 + [5]
     ]
     return weight, bias, batches
 
