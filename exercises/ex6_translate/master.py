@@ -301,7 +301,7 @@ def train(weight, bias, batches):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return {"losses": losses, "weight": weight, "bias": bias}
+    return {"losses": losses, "weight": weight.detach(), "bias": bias.detach()}
     ### END SOLUTION
 
 

@@ -13,7 +13,7 @@ def train(weight, bias, batches):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return {"losses": losses, "weight": weight, "bias": bias}
+    return {"losses": losses, "weight": weight.detach(), "bias": bias.detach()}
 
 
 # %% id="q3" framework="tensorflow" verdict="partly" points=1
