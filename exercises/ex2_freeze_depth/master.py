@@ -561,7 +561,7 @@ assert found["best"] in best, f"expected best to be one of {best}; got {found['b
 good = as_good(records)
 assert found["deepest"] == max(good), f"expected deepest {max(good)}; got {found['deepest']}"
 assert guess in [record["depth"] for record in records], "expected a run at the depth of the guess"
-assert found["held"] is (guess in good), f"as good as the best are {good}; the guess was {guess}"
+assert found["held"] == (guess in good), f"as good as the best are {good}; the guess was {guess}"
 
 # %% id="q3_hidden" kind="test" question="q3" points=1
 #| title="the accuracies lie where runs with other seeds lie"

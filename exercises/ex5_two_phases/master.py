@@ -7,8 +7,8 @@
 # what it has learned before. So the head learns alone first, and then all of it, the early blocks
 # more slowly than the late ones. You write that schedule yourself, in three questions.
 #
-# The network is small, and given as arrays: `{"block1": {"weight", "bias"}, "block2": …, "head": …}`,
-# each weight of shape (in, out), each block followed by a ReLU.
+# The network is small, and given as arrays: `{"block1": {"weight", "bias"}, "block2": …, "head":
+# …}`, each weight of shape (in, out), each block followed by a ReLU.
 
 # %% id="setup" kind="setup"
 import numpy as np
