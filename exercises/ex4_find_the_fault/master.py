@@ -60,7 +60,7 @@ def new_task(rng, count=160):
     """Inputs of a new task, whose mean and spread differ from pretraining's, and their classes."""
     centres = rng.normal(size=(2, 48))
     labels = np.arange(count) % 2
-    inputs = centres[labels] + 0.7 * rng.normal(size=(count, 48)) + 0.5
+    inputs = centres[labels] + 0.4 * rng.normal(size=(count, 48)) + 0.5
     return inputs.astype(np.float32), labels
 
 
