@@ -252,8 +252,8 @@ for names in (BLOCKS, ("block2", "head")):
 # Write `two_phases(network, pictures, labels)`. First train the head alone, the blocks frozen; then
 # everything, at rates that fall towards the input. Return the network after each phase:
 # `{"first": arrays, "second": arrays}`. It must get **75 %** of unseen pictures right, and may take
-# 15 seconds. (The head alone comes to about 77 % on average, all of it to 82 %. On other tasks of
-# this kind the mean of three must be **78 %**.)
+# 15 seconds. (The head alone comes to about 78 % on average, all of it to 82 %. On other tasks of
+# this kind the mean of three must be **79 %**.)
 
 
 # %% id="q3" kind="answer" framework="pytorch" exports=["two_phases"] seconds=80 call_seconds=15
@@ -343,7 +343,7 @@ accuracy = np.mean(logits_of(phases["second"], pictures[800:]).argmax(axis=1) ==
 assert accuracy >= 0.75, f"expected at least 0.75 of unseen pictures right; got {accuracy:.3f}"
 
 # %% id="q3_hidden" kind="test" question="q3" points=3
-#| title="on three other tasks: the same phases, and 78 % on average"
+#| title="on three other tasks: the same phases, and 79 % on average"
 ### BEGIN HIDDEN TESTS
 rng = hidden_rng("q3")
 reached = []
@@ -356,5 +356,5 @@ for _ in range(3):
     scores = logits_of(phases["second"], pictures[800:])
     assert np.isfinite(scores).all() and scores.shape == (600, 4)
     reached.append(np.mean(scores.argmax(axis=1) == labels[800:]))
-assert np.mean(reached) >= 0.78
+assert np.mean(reached) >= 0.79
 ### END HIDDEN TESTS
