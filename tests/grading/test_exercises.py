@@ -86,7 +86,7 @@ def _graded(folder, exercise, framework, notebook, zygote):
 
 def _run_cells(notebook, folder, done):
     judging._connection = None
-    with socket.socket(socket.AF_UNIX) as reports:
+    with done, socket.socket(socket.AF_UNIX) as reports:
         reports.connect(str(folder / judging.DESK))
         names = {}
         for cell in notebook["cells"]:
@@ -100,7 +100,6 @@ def _run_cells(notebook, folder, done):
         time.sleep(0.05)  # the desk reads the last report before it hears that all is over
         if judging._connection:
             judging._connection.close()
-    done.close()
 
 
 def _told(result):
