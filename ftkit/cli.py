@@ -28,6 +28,8 @@ from ftkit.engine.pretrain import pretrain
 from ftkit.environments import BACKENDS
 from ftkit.errors import FtkitError, RunBrokeOff
 from ftkit.fetching import fetch_all, fetchable, listing
+from ftkit.grading import commands as grading
+from ftkit.grading.errors import GradingError
 from ftkit.progress import progress
 from ftkit.recipe import (
     AUGMENTATIONS,
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.command(options)
         return code
-    except FtkitError as error:
+    except (FtkitError, GradingError) as error:
         print(f"ftkit: {error}", file=sys.stderr)
         return EXIT_FAILED if isinstance(error, RunBrokeOff) else EXIT_BAD_INPUT
     except KeyboardInterrupt:
@@ -281,6 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipe_options(pretraining, source, Path("weights"))
     pretraining.add_argument("--backend", default="pytorch", help="which framework trains")
     pretraining.set_defaults(command=make_weights, recipe=None)
+    grading.add(commands)
     return parser
 
 

@@ -1,0 +1,577 @@
+# %% kind="exercise" title="How many blocks to freeze" minutes=40
+#| frameworks=["pytorch","tensorflow"]
+
+# %% [markdown] id="intro"
+# # How many blocks to freeze
+# You freeze a network to a depth with your own hands, decide when two accuracies differ at all, and
+# then measure: the records of your own runs are the evidence.
+#
+# The small network of question 1 is given as arrays: `block1` and `block2` with `weight` (in, out),
+# batch norm's `scale`, `shift`, `mean` and `variance`, then a ReLU; and `head` with `weight` and
+# `bias`.
+
+# %% id="setup" kind="setup"
+import json
+from pathlib import Path
+
+import numpy as np
+
+BLOCKS = ("block1", "block2", "block3", "head")
+
+
+def make_network(rng, channels=8, hidden=16, classes=3):
+    """A network as it comes from pretraining."""
+    network, inputs = {}, channels
+    for name in BLOCKS[:-1]:
+        network[name] = {
+            "weight": rng.normal(size=(inputs, hidden)) * np.sqrt(2 / inputs),
+            "scale": rng.uniform(0.8, 1.2, hidden),
+            "shift": 0.1 * rng.normal(size=hidden),
+            "mean": 0.1 * rng.normal(size=hidden),
+            "variance": rng.uniform(0.8, 1.2, hidden),
+        }
+        inputs = hidden
+    network["head"] = {
+        "weight": 0.1 * rng.normal(size=(hidden, classes)),
+        "bias": np.zeros(classes),
+    }
+    return {
+        name: {key: value.astype(np.float32) for key, value in arrays.items()}
+        for name, arrays in network.items()
+    }
+
+
+def loss_of(network, pictures, labels):
+    """The mean cross-entropy, computed with NumPy and the running statistics."""
+    x = pictures.astype(float)
+    for name in BLOCKS[:-1]:
+        block = network[name]
+        x = (x @ block["weight"] - block["mean"]) / np.sqrt(block["variance"] + 1e-5)
+        x = np.maximum(x * block["scale"] + block["shift"], 0)
+    logits = x @ network["head"]["weight"] + network["head"]["bias"]
+    logits = logits - logits.max(axis=1, keepdims=True)
+    shares = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return float(-shares[np.arange(len(labels)), labels].mean())
+
+
+def audit(before, after):
+    """The names of all arrays that moved, such as block1.weight."""
+    return [
+        f"{name}.{key}"
+        for name in BLOCKS
+        for key in before[name]
+        if not np.array_equal(before[name][key], after[name][key])
+    ]
+
+
+def learning(depth):
+    """What may move if the first so many blocks are frozen: no running statistics."""
+    names = [f"{name}.{key}" for name in BLOCKS[depth:-1] for key in ("weight", "scale", "shift")]
+    return [*names, "head.weight", "head.bias"]
+
+
+def make_task(rng, count=120):
+    """Pictures as vectors, each class around its own centre."""
+    labels = np.arange(count) % 3
+    centres = 2 * np.linalg.qr(rng.normal(size=(8, 8)))[0][:3]
+    return (centres[labels] + rng.normal(size=(count, 8))).astype(np.float32), labels
+
+
+# %% id="gather" kind="setup" judge=false
+def gather(folder, backend="pytorch"):
+    """What FreezeLab.save(folder) or ftkit compare wrote, as a list to paste into an answer."""
+    found = []
+    for path in sorted(Path(folder).rglob("summary.json")):
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        for run in summary["runs"]:
+            if run["backend"] != backend or run["status"] != "done":
+                continue
+            blocks = run["audit"]["phases"][-1]["blocks"]
+            found.append(
+                {
+                    "data": summary["recipe"]["data"],
+                    "backend": backend,
+                    "depth": run["freeze_depth"],
+                    "seed": summary["recipe"]["seed"],
+                    "epochs": summary["recipe"]["epochs"],
+                    "learns": {name: row["trainable_parameters"] for name, row in blocks.items()},
+                    "moved": {name: len(row["moved"]) for name, row in blocks.items()},
+                    "first_loss": round(run["step_losses"][0], 4),
+                    "accuracy": round(run["val_accuracy"], 6),
+                    "predictions": "".join(str(label) for label in run["val_predictions"]),
+                }
+            )
+    return found
+
+
+# %% id="framework" kind="setup" framework="pytorch" judge=false
+import torch
+
+
+def build(network):
+    """The network as a module; model["block1"] and so on are its parts, in training mode."""
+
+    class Network(torch.nn.ModuleDict):
+        def forward(self, x):
+            for name in BLOCKS:
+                x = self[name](x)
+            return x
+
+    model = Network()
+    with torch.no_grad():
+        for name in BLOCKS[:-1]:
+            arrays = {key: torch.as_tensor(value) for key, value in network[name].items()}
+            linear = torch.nn.Linear(*arrays["weight"].shape, bias=False)
+            norm = torch.nn.BatchNorm1d(len(arrays["scale"]), eps=1e-5)
+            linear.weight.copy_(arrays["weight"].T)
+            norm.weight.copy_(arrays["scale"])
+            norm.bias.copy_(arrays["shift"])
+            norm.running_mean.copy_(arrays["mean"])
+            norm.running_var.copy_(arrays["variance"])
+            model[name] = torch.nn.Sequential(linear, norm, torch.nn.ReLU())
+        arrays = {key: torch.as_tensor(value) for key, value in network["head"].items()}
+        model["head"] = torch.nn.Linear(*arrays["weight"].shape)
+        model["head"].weight.copy_(arrays["weight"].T)
+        model["head"].bias.copy_(arrays["bias"])
+    return model
+
+
+def arrays_of(model):
+    """The module as arrays again, copied."""
+    made = {}
+    for name in BLOCKS[:-1]:
+        linear, norm, _ = model[name]
+        tensors = (linear.weight.T, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        keys = ("weight", "scale", "shift", "mean", "variance")
+        made[name] = {key: one.detach().numpy().copy() for key, one in zip(keys, tensors)}
+    head = model["head"]
+    made["head"] = {
+        "weight": head.weight.detach().numpy().T.copy(),
+        "bias": head.bias.detach().numpy().copy(),
+    }
+    return made
+
+
+# %% id="framework" kind="setup" framework="tensorflow" judge=false
+import tensorflow as tf
+
+
+def build(network):
+    """The network as a Keras model; model.get_layer("block1") and so on are its parts."""
+    model = tf.keras.Sequential([tf.keras.Input((network["block1"]["weight"].shape[0],))])
+    for name in BLOCKS[:-1]:
+        block = tf.keras.Sequential(
+            [
+                tf.keras.layers.Dense(len(network[name]["scale"]), use_bias=False),
+                tf.keras.layers.BatchNormalization(epsilon=1e-5),
+                tf.keras.layers.ReLU(),
+            ],
+            name=name,
+        )
+        model.add(block)
+        keys = ("scale", "shift", "mean", "variance")
+        block.layers[0].set_weights([network[name]["weight"]])
+        block.layers[1].set_weights([network[name][key] for key in keys])
+    model.add(tf.keras.layers.Dense(len(network["head"]["bias"]), name="head"))
+    model.layers[-1].set_weights([network["head"]["weight"], network["head"]["bias"]])
+    return model
+
+
+def arrays_of(model):
+    """The model as arrays again, copied."""
+    made = {}
+    for name in BLOCKS[:-1]:
+        dense, norm, _ = model.get_layer(name).layers
+        keys = ("scale", "shift", "mean", "variance")
+        made[name] = {"weight": dense.get_weights()[0], **dict(zip(keys, norm.get_weights()))}
+    made["head"] = dict(zip(("weight", "bias"), model.get_layer("head").get_weights()))
+    return made
+
+
+# %% [markdown] id="q1_task"
+# ## Question 1
+# Write `train_at_depth(network, pictures, labels, depth)`. Freeze the first `depth` of the blocks
+# `BLOCKS[:-1]` and train the rest with the head, until the loss is at most 0.8 of what it was.
+# Batch norm uses its running statistics throughout, in every block, and they stay as they are;
+# scale and shift learn where the block is not frozen. Return the network as arrays.
+# `build(network)` and `arrays_of(model)` go there and back.
+
+
+# %% id="q1" kind="answer" framework="pytorch" exports=["train_at_depth"]
+#| seconds=40 call_seconds=10
+#| hints=["requires_grad=False does not stop batch norm's running statistics.",
+#| "model.eval() makes batch norm use them and leave them alone; gradients flow all the same.",
+#| "Adam at 0.01 on the parameters of BLOCKS[depth:], 60 steps on all pictures, are enough."]
+def train_at_depth(network, pictures, labels, depth):
+    """Trains all but the first ``depth`` blocks."""
+    ### BEGIN SOLUTION
+    model = build(network).eval()
+    chosen = [p for name in BLOCKS[depth:] for p in model[name].parameters()]
+    optimizer = torch.optim.Adam(chosen, lr=0.01)
+    x, y = torch.as_tensor(pictures), torch.as_tensor(labels)
+    for _ in range(60):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return arrays_of(model)
+    ### END SOLUTION
+
+
+# %% id="q1" kind="answer" framework="tensorflow" exports=["train_at_depth"]
+#| seconds=40 call_seconds=10
+#| hints=["Batch norm that is not frozen moves its statistics if it is called with training=True.",
+#| "model(x, training=False) uses them and leaves them alone; gradients flow all the same.",
+#| "Collect trainable_variables of BLOCKS[depth:]; 60 steps of Adam at 0.01 are enough."]
+def train_at_depth(network, pictures, labels, depth):
+    """Trains all but the first ``depth`` blocks."""
+    ### BEGIN SOLUTION
+    model = build(network)
+    chosen = [v for name in BLOCKS[depth:] for v in model.get_layer(name).trainable_variables]
+    optimizer = tf.keras.optimizers.Adam(0.01)
+    optimizer.build(chosen)
+    x, y = tf.constant(pictures), tf.constant(labels)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            logits = model(x, training=False)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            loss = tf.reduce_mean(losses)
+        optimizer.apply_gradients(zip(tape.gradient(loss, chosen), chosen))
+
+    for _ in range(60):
+        step()
+    return arrays_of(model)
+    ### END SOLUTION
+
+
+# %% id="q1_learns" kind="test" question="q1" points=1
+#| title="with one block frozen, the loss falls to 0.8 of what it was"
+rng = np.random.default_rng(2)
+network = make_network(rng)
+pictures, labels = make_task(rng)
+after = train_at_depth(network, pictures, labels, 1)
+losses = loss_of(network, pictures, labels), loss_of(after, pictures, labels)
+assert losses[1] <= 0.8 * losses[0], f"expected at most 0.8 of {losses[0]:.3f}; got {losses[1]:.3f}"
+
+# %% id="q1_audit" kind="test" question="q1" points=1
+#| title="the frozen block and all running statistics stay, the rest moves"
+changed = audit(network, after)
+strayed = [name for name in changed if name not in learning(1)]
+assert not strayed, f"expected these to stay as they were: {', '.join(strayed)}"
+assert len(changed) == len(learning(1)), f"expected {learning(1)} to move; got {changed}"
+
+# %% id="q1_hidden" kind="test" question="q1" points=3
+#| title="so it is at other depths, from nothing frozen to everything but the head"
+### BEGIN HIDDEN TESTS
+from ftkit.grading.judging import hidden_rng
+
+rng = hidden_rng("q1")
+for depth in (0, 2, 3):
+    network = make_network(rng)
+    pictures, labels = make_task(rng)
+    after = train_at_depth(network, pictures, labels, depth)
+    assert sorted(audit(network, after)) == sorted(learning(depth))
+    before = loss_of(network, pictures, labels)
+    assert loss_of(after, pictures, labels) <= (0.9 if depth == 3 else 0.8) * before
+### END HIDDEN TESTS
+
+# %% [markdown] id="q2_task"
+# ## Question 2
+# Of 400 pictures, 0.905 right and 0.910 right are the same. Write `deepest(accuracies, pictures)`:
+# `accuracies` is a dict from freeze depth to validation accuracy, `pictures` how many were
+# classified. Return the **deepest** freezing that is as good as the best: at most two standard
+# errors below the best accuracy p, where one is sqrt(p (1 − p) / pictures).
+
+
+# %% id="q2" kind="answer" exports=["deepest"] seconds=10 call_seconds=3
+#| hints=["Deepest means the largest number: the most blocks frozen.",
+#| "The bound comes from the best accuracy alone; then ask every depth.",
+#| "max(depth for depth, value in accuracies.items() if value >= bound)"]
+def deepest(accuracies, pictures):
+    """Finds the deepest freezing that cannot be told from the best."""
+    ### BEGIN SOLUTION
+    best = max(accuracies.values())
+    bound = best - 2 * (best * (1 - best) / pictures) ** 0.5
+    return max(depth for depth, value in accuracies.items() if value >= bound)
+    ### END SOLUTION
+
+
+# %% id="q2_clear" kind="test" question="q2" points=1
+#| title="where the best is far ahead, it is the best"
+got = deepest({0: 0.95, 3: 0.6, 5: 0.5}, 400)
+assert got == 0, f"expected depth 0; got {got!r}"
+
+# %% id="q2_hidden" kind="test" question="q2" points=2
+#| title="where others are as good, it is the deepest of them"
+### BEGIN HIDDEN TESTS
+rng = hidden_rng("q2")
+for _ in range(6):
+    pictures, best = int(rng.integers(100, 900)), float(rng.uniform(0.7, 0.95))
+    error = (best * (1 - best) / pictures) ** 0.5
+    near, out = sorted(rng.choice([1, 2, 4], 2, replace=False).tolist())
+    given = {0: best - 1.2 * error, 3: best, near: best - 4 * error, out: best - 3 * error}
+    assert deepest({**given, 5: best - 1.7 * error}, pictures) == 5
+    assert deepest({**given, 5: best - 2.4 * error}, pictures) == 3
+### END HIDDEN TESTS
+
+# %% id="evidence" kind="setup"
+PARAMETERS = {"stem": 4768, "layer1": 37120, "layer2": 131712, "layer3": 525568, "layer4": 2099712}
+PICTURES = {"drawn-pets": (400, 2), "new-shapes": (600, 6)}
+
+
+def problem(record, data):
+    """What is wrong with a record of a run, in words; empty if nothing is."""
+    pictures, classes = PICTURES[data]
+    if record["data"] != data:
+        return f"expected a run on {data}; got {record['data']}"
+    names = [*PARAMETERS, "head"]
+    if list(record["learns"]) != names or list(record["moved"]) != names:
+        return f"expected the audit of {', '.join(names)}; got {', '.join(record['learns'])}"
+    for place, (name, parameters) in enumerate(PARAMETERS.items()):
+        frozen = place < record["depth"]
+        if record["learns"][name] != (0 if frozen else parameters):
+            return f"at depth {record['depth']}, {name} does not learn what it should"
+        if (record["moved"][name] > 0) == frozen:
+            return f"at depth {record['depth']}, {name} {'moved' if frozen else 'did not move'}"
+    if record["learns"]["head"] != 257 * classes or not record["moved"]["head"]:
+        return "the head does not learn"
+    said = [int(label) for label in record["predictions"]]
+    if len(said) != pictures:
+        return f"expected {pictures} predictions; got {len(said)}"
+    right = np.mean(np.array(said) == np.arange(pictures) % classes)
+    if abs(right - record["accuracy"]) > 1e-5:
+        return f"of its predictions {right:.4f} are right; it says {record['accuracy']:.4f}"
+    return ""
+
+
+def as_good(records):
+    """The depths that cannot be told from the best."""
+    best = max(record["accuracy"] for record in records)
+    bound = best - 2 * (best * (1 - best) / len(records[0]["predictions"])) ** 0.5
+    return sorted(record["depth"] for record in records if record["accuracy"] >= bound)
+
+
+def assert_evidence(records, data):
+    """Checks that records are of one experiment at four depths or more, both ends among them."""
+    for record in records:
+        wrong = problem(record, data)
+        assert not wrong, f"a record does not hold together: {wrong}"
+    depths = [record["depth"] for record in records]
+    assert len(set(depths)) == len(depths) >= 4, f"expected four different depths; got {depths}"
+    assert {0, 5} <= set(depths), f"expected depths 0 and 5 among them; got {depths}"
+    same = {(record["backend"], record["seed"], record["epochs"]) for record in records}
+    assert len(same) == 1, f"expected one framework, seed and number of epochs; got {same}"
+    texts = {record["predictions"] for record in records}
+    assert len(texts) == len(records), "two runs made the same predictions; one is a copy"
+    losses = [record["first_loss"] for record in records]
+    assert max(losses) - min(losses) < 0.01, f"expected one loss at the start; got {losses}"
+
+
+# %% [markdown] id="far_task"
+# ## Question 3: the far task
+# Cats and dogs are far from the shapes that the weights come from. **First** write down `guess`,
+# the depth that you expect to be best. Then train in the lab at four depths or more, 0 (everything
+# learns) and 5 (only the head does) among them, five epochs or more, and save:
+#
+# ```python
+# from ftkit import Recipe
+# from ftkit.widgets.freeze_lab import FreezeLab
+# lab = FreezeLab(Recipe(data="drawn-pets", epochs=5))   # … then lab.save("far")
+# print(gather("far"))
+# ```
+#
+# `ftkit compare --data drawn-pets --strategies depth-5,depth-3,depth-1,depth-0 --out far` does the
+# same without a page. Paste what `gather` gives as `records`. Then tell in `found` what it shows:
+# `best` (the depth of the highest accuracy), `deepest` (question 2), and `held`: whether your guess
+# is as good as the best, as question 2 has it. A wrong guess costs nothing; a wrong `held` does.
+
+
+# %% id="q3" kind="answer" exports=["guess","records","found"] seconds=10 call_seconds=3
+#| hints=["gather(\"far\") reads every summary.json below the folder.",
+#| "Records belong together: one framework, one seed, one number of epochs.",
+#| "held is True if the guess is at most two standard errors below the best."]
+### BEGIN SOLUTION
+guess = 2
+records = [
+    {
+        "data": "drawn-pets",
+        "backend": "pytorch",
+        "depth": 5,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 514},
+        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 2},
+        "first_loss": 0.7055,
+        "accuracy": 0.7525,
+        "predictions": (
+            "01101101111101011101010011010001010001010001000111110111011000010000001111000000"
+            "11010101001111100101110000001101010110011111010111011101010101010101000001001001"
+            "01010111010001010111001101101011000100010100010011010101010110010101010111010111"
+            "11011101010001110101001110100000010100010101010101100101010101010100000101010101"
+            "01010001110101010111011101010001000101011111000000011101010101010000010101010001"
+        ),
+    },
+    {
+        "data": "drawn-pets",
+        "backend": "pytorch",
+        "depth": 4,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 0,
+            "layer2": 0,
+            "layer3": 0,
+            "layer4": 2099712,
+            "head": 514,
+        },
+        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 15, "head": 2},
+        "first_loss": 0.7055,
+        "accuracy": 0.83,
+        "predictions": (
+            "01000101111101010101010001011101010101010101000111010101011001010000000101000001"
+            "01010001100111110101010100111111010110010101010101011101010101010101000001000101"
+            "01010111010001010111000101110011000110010101010001010101010100010101010101110111"
+            "01011111010001110101011100110000110100010101010101110101010101010100000101010101"
+            "01010111110101011111011101010101001101010101110001011101010101010100010101010101"
+        ),
+    },
+    {
+        "data": "drawn-pets",
+        "backend": "pytorch",
+        "depth": 3,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 0,
+            "layer2": 0,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 514,
+        },
+        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 0.7055,
+        "accuracy": 0.8725,
+        "predictions": (
+            "01000101111101010101010001011100010101010101000111010101010001010100000101000101"
+            "01000001100111110101010101110011010111010101010101010101010101010111010001010101"
+            "01010111010001010101000101010101000110010101010101010101110100010101010101110111"
+            "01011101010001110101011101010000010100010101010100110101010101010101010101010101"
+            "01010111010101110111010101010101001101010100000101010101010101010100010101010101"
+        ),
+    },
+    {
+        "data": "drawn-pets",
+        "backend": "pytorch",
+        "depth": 2,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 0,
+            "layer2": 131712,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 514,
+        },
+        "moved": {"stem": 0, "layer1": 0, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 0.7055,
+        "accuracy": 0.905,
+        "predictions": (
+            "01010101110101010101010001010101010101010101000111110101010001010100010101010101"
+            "01010000000101100111010101111111010111010101011101010101010101010101010001010101"
+            "01010111010001010101010101010101000100010101010101010111110100010101010101010111"
+            "01011101010001110101011101000000010101010101010100010101010101010101010101010101"
+            "01010101010101110111010101010101011101010101010101010101010101010101010101010101"
+        ),
+    },
+    {
+        "data": "drawn-pets",
+        "backend": "pytorch",
+        "depth": 1,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 37120,
+            "layer2": 131712,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 514,
+        },
+        "moved": {"stem": 0, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 0.7055,
+        "accuracy": 0.94,
+        "predictions": (
+            "01010101010101010101010001010101010101010101000101010101010101010001010101010101"
+            "01010100000111000101010001110101000111010101010101010101010101010101010101010101"
+            "01010111010101010101010101010101000101010101010101010111110101010101010101010101"
+            "01010101010101010101011101010000010101010101010100010101010101000101010101010101"
+            "01010101010101110111000101010101010101010101010001010101010101010101010101010101"
+        ),
+    },
+    {
+        "data": "drawn-pets",
+        "backend": "pytorch",
+        "depth": 0,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 4768,
+            "layer1": 37120,
+            "layer2": 131712,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 514,
+        },
+        "moved": {"stem": 3, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 0.7055,
+        "accuracy": 0.9475,
+        "predictions": (
+            "01010100010101010101010001010101010101010101000101010101010101010111010101010101"
+            "01010101000111000101010101110101010111010101011101010101010101010101010101010101"
+            "01010111010101010101010101010101000101010101010101010101110101010101010101010101"
+            "01011101010101010101011101010100110101010101010101010101010101010101010101010101"
+            "01010101011101110111000101010101010101010101010101010101010101010101010101010101"
+        ),
+    },
+]
+_accuracy = {record["depth"]: record["accuracy"] for record in records}
+_best = max(_accuracy, key=_accuracy.get)
+_bound = _accuracy[_best] - 2 * (_accuracy[_best] * (1 - _accuracy[_best]) / 400) ** 0.5
+found = {
+    "best": _best,
+    "deepest": max(depth for depth in _accuracy if _accuracy[depth] >= _bound),
+    "held": _accuracy[guess] >= _bound,
+}
+### END SOLUTION
+
+# %% id="q3_records" kind="test" question="q3" points=2
+#| title="the records are those of one experiment, and their freeze audits hold"
+assert_evidence(records, "drawn-pets")
+
+# %% id="q3_found" kind="test" question="q3" points=2
+#| title="what was found is what the records show"
+assert_evidence(records, "drawn-pets")
+top = max(record["accuracy"] for record in records)
+best = [record["depth"] for record in records if record["accuracy"] == top]
+assert found["best"] in best, f"expected best to be one of {best}; got {found['best']}"
+good = as_good(records)
+assert found["deepest"] == max(good), f"expected deepest {max(good)}; got {found['deepest']}"
+assert guess in [record["depth"] for record in records], "expected a run at the depth of the guess"
+assert found["held"] == (guess in good), f"as good as the best are {good}; the guess was {guess}"
+
+# %% id="q3_hidden" kind="test" question="q3" points=1
+#| title="the accuracies lie where runs with other seeds lie"
+### BEGIN HIDDEN TESTS
+reached = {record["depth"]: record["accuracy"] for record in records}
+assert_evidence(records, "drawn-pets")
+assert all(record["epochs"] >= 5 for record in records)
+assert 0.66 <= reached[5] <= 0.88 and 0.84 <= reached[0] <= 0.99
+assert reached[0] > reached[5]
+### END HIDDEN TESTS
+
+# %% [markdown] id="end"
+# Compare what you found with the tables in the README: with more pictures the picture changes.

@@ -1,0 +1,17 @@
+# Forgets that the rows of the dense layer follow the other framework's order of axes.
+
+# %% id="q1" framework="pytorch" verdict="wrong" points=0
+def logits_of(weights, pictures):
+    kernel, bias = (torch.tensor(weights[f"conv.{part}"]) for part in ("kernel", "bias"))
+    x = nn.functional.pad(torch.tensor(pictures).permute(0, 3, 1, 2), (0, 1, 0, 1))
+    x = nn.functional.conv2d(x, kernel.permute(3, 2, 0, 1), bias, stride=2).relu().flatten(1)
+    return (x @ torch.tensor(weights["dense.kernel"]) + torch.tensor(weights["dense.bias"])).numpy()
+
+
+# %% id="q1" framework="tensorflow" verdict="wrong" points=0
+def logits_of(weights, pictures):
+    x = tf.pad(tf.transpose(pictures, (0, 2, 3, 1)), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    kernel = tf.transpose(weights["conv.weight"], (2, 3, 1, 0))
+    x = tf.nn.relu(tf.nn.conv2d(x, kernel, 2, "VALID") + weights["conv.bias"])
+    x = tf.reshape(x, (len(pictures), -1))
+    return (x @ tf.transpose(weights["linear.weight"]) + weights["linear.bias"]).numpy()

@@ -1,0 +1,159 @@
+"""The trusted process that reads submissions and runs judges, one forked child for each.
+
+It has pytest, nbval and the Jupyter client in memory, so that a child begins at once. What a child
+meets, a file that makes the reader crash or a judge that hangs, ends with that child.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ftkit.grading import extract, notebooks, wire
+from ftkit.grading.sandbox import limits
+
+_INTAKE_SECONDS = 30.0
+_INTAKE_MEMORY = 1 << 30
+_PRELOADED = (
+    *("pytest", "nbval.plugin", "IPython.core.inputtransformer2", "jupyter_client.manager"),
+    *("nbformat.v4", "fastjsonschema", "ftkit.grading.judge_plugin", "ftkit.grading.judging"),
+    *(f"_pytest.{name}" for name in ("helpconfig", "junitxml", "pastebin", "threadexception")),
+    *(f"_pytest.{name}" for name in ("faulthandler", "logging", "setuponly", "skipping")),
+)
+INI = "[pytest]\naddopts =\n"
+
+
+def main(control: socket.socket) -> None:
+    """Serves the grader until it hangs up."""
+    limits.die_with_parent(os.getppid())
+    for module in _PRELOADED:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    wire.send(control, {"ready": True})
+    while True:
+        try:
+            request = wire.receive(control)
+        except wire.Closed:
+            return
+        if request["do"] == "intake":
+            reply = _forked(partial(_intake, request), control, _INTAKE_SECONDS)
+        else:
+            reply = _forked(partial(_judge, request), control, request["seconds"])
+        wire.send(control, reply)
+
+
+def _forked(work: Callable[[], Any], control: socket.socket, seconds: float) -> dict[str, Any]:
+    """What ``work`` returns in a child, or how the child ended instead."""
+    ours, theirs = socket.socketpair()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            ours.close()
+            control.close()
+            os.setsid()
+            limits.die_with_parent(parent)
+            wire.send(theirs, {"ok": work()})
+            code = 0
+        except BaseException as error:
+            sys.stderr.write(f"{error!r}\n")
+        finally:
+            os._exit(code)
+    theirs.close()
+    until = time.monotonic() + seconds
+    reply: dict[str, Any] = {"gone": "it ended early"}
+    try:
+        while not select.select([ours], [], [], 0.2)[0]:
+            if time.monotonic() > until or select.select([control], [], [], 0)[0]:
+                raise wire.Late
+        reply = wire.receive(ours, until)
+    except wire.Late:
+        reply = {"gone": f"it took more than {seconds:g} seconds"}
+    except (wire.Closed, wire.WireError):
+        pass
+    finally:
+        ours.close()
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return reply
+
+
+def _intake(request: dict[str, Any]) -> dict[str, Any]:
+    """Reads a submission and finds its answers."""
+    limits.limit(_INTAKE_MEMORY, int(_INTAKE_SECONDS), 1 << 20)
+    try:
+        data = notebooks.read_bytes(Path(os.fsdecode(request["path"].encode("utf-8"))))
+        submitted = notebooks.parse(data)
+    except notebooks.Unreadable as error:
+        return {"unreadable": str(error)}
+    except (RecursionError, MemoryError):
+        return {"unreadable": "The file cannot be read as a notebook."}
+    framework = submitted.framework if submitted.framework in request["spec"] else ""
+    framework = framework or next(iter(request["spec"]))
+    spec = request["spec"][framework]
+    wanted = [extract.Wanted(q["id"], tuple(q["exports"]), q["stub"]) for q in spec["questions"]]
+    found = extract.answers(submitted, wanted, spec["reserved"])
+    return {
+        "framework": framework,
+        "answers": {
+            name: {
+                "source": answer.source,
+                "before": list(answer.before),
+                "problem": answer.problem,
+                "notes": list(answer.notes),
+            }
+            for name, answer in found.items()
+        },
+    }
+
+
+def _judge(request: dict[str, Any]) -> int:
+    """Runs nbval on the judge notebook in a folder of trusted files."""
+    import pytest
+
+    folder = Path(request["folder"])
+    os.chdir(folder)
+    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for name in [n for n in os.environ if n.startswith(("PYTEST_", "JUPYTER", "IPYTHON"))]:
+        del os.environ[name]
+    tempfile.tempdir = None  # connection files go with the folder, even if all is killed
+    os.environ |= {
+        "TMPDIR": str(folder),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "IPYTHONDIR": request["ipython"],
+        "FTKIT_GRADING_SEED": str(request["seed"]),
+        "PYTHONPATH": request["python_path"],
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    words = ["-c", "own.ini", "--rootdir", str(folder), "--noconftest", "-q", "--color=no"]
+    words += ["-p", "nbval.plugin", "-p", "ftkit.grading.judge_plugin", "-p", "no:cacheprovider"]
+    words += ["-p", "no:unraisableexception"]  # its collections of garbage cost 0.2 s
+    words += ["--nbval", "--nbval-current-env"]
+    words += [f"--nbval-cell-timeout={request['cell_seconds']}", "judge.ipynb"]
+    return int(pytest.main(words))
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,1 @@
+"""What people read of a grading: tables, feedback for students, a summary for the teacher."""

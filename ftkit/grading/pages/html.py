@@ -1,0 +1,118 @@
+"""Feedback for each student, and the class at a glance, as HTML files that need nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from ftkit.grading.grade import Class
+from ftkit.grading.pages import tables
+from ftkit.grading.pages.writing import write
+from ftkit.grading.submissions import Submission
+from ftkit.grading.verdicts import Result
+
+_MEANING = {
+    "passed": "Everything holds.",
+    "partly": "Some of it holds.",
+    "wrong": "Your answer ran, but its results are not right.",
+    "not attempted": "This was left as it was handed out.",
+    "crashed": "Your answer could not be run to its end.",
+    "timed out": "Your answer took too long and was stopped.",
+    "out of memory": "Your answer took too much memory and was stopped.",
+    "tampered": "Your answer tried to reach something other than its task.",
+    "unreadable": "The file that was handed in could not be read as a notebook.",
+    "grader fault": "It will be graded again.",
+}
+_TONES = {"passed": "good", "partly": "part", "not attempted": "", "grader fault": ""}
+
+
+def write_all(graded: Class, out: Path) -> list[str]:
+    """Writes ``grades.csv``, ``moodle.csv``, ``canvas.csv``, ``feedback/`` and ``summary.html``.
+
+    Returns:
+        Their names.
+    """
+    write(out / "grades.csv", tables.grades(graded))
+    write(out / "moodle.csv", tables.moodle(graded))
+    write(out / "canvas.csv", tables.canvas(graded))
+    (out / "feedback").mkdir(exist_ok=True)
+    for one in graded.submissions:
+        write(out / "feedback" / file_name(one.student), feedback(graded, one))
+    write(out / "summary.html", summary(graded))
+    return ["grades.csv", "moodle.csv", "canvas.csv", "feedback/", "summary.html"]
+
+
+def feedback(graded: Class, one: Submission) -> str:
+    """A student's page: nothing of the hidden tests but their titles."""
+    results = graded.results[one.student]
+    return _template("feedback.html.j2").render(
+        title=graded.exercise.title,
+        student=one.student,
+        results=results,
+        points=sum(r.points for r in results),
+        most=sum(r.max_points for r in results),
+        waiting=any(r.verdict == "grader fault" for r in results),
+        meaning=_MEANING,
+    )
+
+
+def summary(graded: Class) -> str:
+    """The class's page: verdicts per question, what fails most, each student."""
+    rows = [
+        {
+            "student": one.student,
+            "file": quote(file_name(one.student)),
+            "results": graded.results[one.student],
+            "points": sum(r.points for r in graded.results[one.student]),
+        }
+        for one in graded.submissions
+    ]
+    everything = [result for results in graded.results.values() for result in results]
+    names = list(dict.fromkeys(result.question for result in everything))
+    return _template("summary.html.j2").render(
+        title=graded.exercise.title,
+        rows=rows,
+        level=graded.level,
+        warnings=graded.warnings,
+        questions=[_question(n, [r for r in everything if r.question == n]) for n in names],
+    )
+
+
+def file_name(student: str) -> str:
+    """A safe name for a student's page, another one for each student."""
+    plain = re.sub(r"[^\w.-]+", "_", student).lstrip(".")[:80]
+    if plain != student:
+        plain += "-" + hashlib.sha256(student.encode()).hexdigest()[:8]
+    return f"{plain}.html"
+
+
+def _question(name: str, results: list[Result]) -> dict[str, object]:
+    graded = [r for r in results if r.verdict != "grader fault"]
+    failing = Counter(t.title for r in graded for t in r.tests if not t.passed and t.max_points)
+    return {
+        "name": name,
+        "mean": sum(r.points for r in graded) / max(1, len(graded)),
+        "most": max(r.max_points for r in results),
+        "verdicts": Counter(r.verdict for r in results).most_common(),
+        "failing": failing.most_common(8),
+    }
+
+
+def _template(name: str) -> jinja2.Template:
+    folder = Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    css = (folder / "page.css").read_text(encoding="utf-8")
+    environment.globals["css"] = Markup(css)
+    environment.globals["tone"] = lambda verdict: _TONES.get(verdict, "bad")
+    return environment.get_template(name)

@@ -1,0 +1,1 @@
+"""What keeps a student's code from doing harm: limits, Landlock, seccomp, bubblewrap."""

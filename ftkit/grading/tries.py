@@ -1,0 +1,63 @@
+"""How often a learner has tried each question: hints grow with it, progress is read from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ftkit.grading.pages.writing import write
+
+
+@dataclass(frozen=True)
+class Try:
+    """What is kept of a question."""
+
+    tries: int = 0
+    """Different answers that did not pass."""
+    answer: str = ""
+    """A name for the last answer."""
+    verdict: str = "not attempted"
+    points: float = 0.0
+    """The most that any try earned."""
+    max_points: float = 0.0
+
+
+def path() -> Path:
+    """Where it is kept: ``FTKIT_STATE``, or the system's folder for such things."""
+    folder = os.environ.get("FTKIT_STATE") or platformdirs.user_state_path("ftkit")
+    return Path(folder) / "tries.json"
+
+
+def load() -> dict[str, Try]:
+    """All questions by full name, such as ``demo.q1``; none if the file cannot be read."""
+    try:
+        kept = json.loads(path().read_text(encoding="utf-8"))
+        return {str(name): Try(**entry) for name, entry in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def record(name: str, source: str, verdict: str, points: float, max_points: float) -> Try:
+    """Keeps a try, and gives what is now known of the question."""
+    kept = load()
+    before = kept.get(name, Try())
+    answer = hashlib.sha256(source.encode()).hexdigest()[:16]
+    failed = verdict not in ("passed", "not attempted", "grader fault")
+    now = Try(
+        tries=before.tries + (failed and answer != before.answer),
+        answer=answer,
+        verdict="passed" if before.verdict == "passed" else verdict,
+        points=max(points, before.points),
+        max_points=max_points,
+    )
+    kept[name] = now
+    entries: dict[str, Any] = {key: asdict(entry) for key, entry in kept.items()}
+    path().parent.mkdir(parents=True, exist_ok=True)
+    write(path(), json.dumps(entries, indent=1, sort_keys=True))
+    return now

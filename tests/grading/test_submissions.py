@@ -1,0 +1,133 @@
+"""Where submissions are found, and which zips are refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zipfile
+
+import pytest
+
+from ftkit.grading.errors import GradingError
+from ftkit.grading.submissions import Submission, find
+
+
+def found(tmp_path, source):
+    listed, passed_over = find(source, "ex1", tmp_path / "unpacked")
+    return {one.student: one for one in listed}, passed_over
+
+
+def zipped(tmp_path, *members):
+    path = tmp_path / "class.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+def test_folders_and_files_name_their_students(tmp_path):
+    source = tmp_path / "in"
+    for name in ("ann/notebook.ipynb", "bob/other.ipynb", "carl/x.ipynb", "carl/ex1.ipynb"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("{}")
+    for name in ("dora_notebook.ipynb", "eva_maria_ex1_pytorch.ipynb", "read.me"):
+        (source / name).write_text("{}")
+    (source / "fritz").mkdir()
+    (source / ".ipynb_checkpoints").mkdir()
+    listed, passed_over = found(tmp_path, source)
+    assert {name: one.path.name for name, one in listed.items() if not one.problem} == {
+        "ann": "notebook.ipynb",
+        "bob": "other.ipynb",
+        "carl": "ex1.ipynb",
+        "dora": "dora_notebook.ipynb",
+        "eva_maria": "eva_maria_ex1_pytorch.ipynb",
+    }
+    assert "No notebook" in listed["fritz"].problem and passed_over == []
+
+
+def test_a_student_with_two_submissions_keeps_one_and_the_other_is_told(tmp_path):
+    source = tmp_path / "in"
+    (source / "ann").mkdir(parents=True)
+    for name in ("ann/notebook.ipynb", "ann_notebook.ipynb"):
+        (source / name).write_text("{}")
+    listed, passed_over = found(tmp_path, source)
+    assert list(listed) == ["ann"] and "another submission" in passed_over[0]
+
+
+def test_platforms_zips_give_names_and_numbers(tmp_path):
+    path = zipped(
+        tmp_path,
+        ("Jane Doe_4711_assignsubmission_file_/notebook.ipynb", "{}"),
+        ("Empty Ed_4712_assignsubmission_file_/essay.docx", "x"),
+        ("doejohn_LATE_12345_67890_my notebook-1.ipynb", "{}"),
+        ("__MACOSX/x.ipynb", "{}"),
+    )
+    listed, _ = found(tmp_path, path)
+    assert {name: one.lms_id for name, one in listed.items()} == {
+        "Jane Doe": "4711", "Empty Ed": "4712", "doejohn": "12345",
+    }  # fmt: skip
+    assert listed["Empty Ed"].problem
+    assert (
+        sorted(p.suffix for p in (tmp_path / "unpacked").rglob("*") if p.is_file())
+        == [".ipynb"] * 3
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.ipynb", "a/../../evil.ipynb", "/tmp/evil.ipynb", "a\\..\\evil.ipynb", "C:/e.ipynb"],
+)
+def test_a_zip_that_reaches_outside_itself_is_refused(tmp_path, name):
+    with pytest.raises(GradingError, match="outside"):
+        found(tmp_path, zipped(tmp_path, ("ann/notebook.ipynb", "{}"), (name, "{}")))
+    assert not (tmp_path / "evil.ipynb").exists()
+
+
+def test_a_zip_with_a_link_is_refused(tmp_path):
+    link = zipfile.ZipInfo("ann/notebook.ipynb")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with pytest.raises(GradingError, match="link"):
+        found(tmp_path, zipped(tmp_path, (link, "/etc/passwd")))
+
+
+def test_zip_bombs_are_refused_and_take_no_room(tmp_path):
+    with pytest.raises(GradingError, match="bomb"):
+        found(tmp_path, zipped(tmp_path, ("ann/notebook.ipynb", bytes(64 << 20))))
+    many = io.BytesIO()
+    with zipfile.ZipFile(many, "w") as archive:
+        for number in range(20_001):
+            archive.writestr(f"{number}.txt", "")
+    (tmp_path / "many.zip").write_bytes(many.getvalue())
+    with pytest.raises(GradingError, match="more than"):
+        found(tmp_path, tmp_path / "many.zip")
+    assert not any(path.is_file() for path in (tmp_path / "unpacked").rglob("*"))
+
+
+def test_a_zip_that_lies_about_a_size_is_refused_before_it_fills_the_disk(tmp_path):
+    path = zipped(tmp_path, ("ann/notebook.ipynb", bytes(64 << 20)))
+    lying = path.read_bytes().replace((64 << 20).to_bytes(4, "little"), (99).to_bytes(4, "little"))
+    path.write_bytes(lying)
+    with pytest.raises(GradingError, match="unpacked"):
+        found(tmp_path, path)
+    assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()) < 1 << 20
+
+
+def test_what_is_no_zip_or_holds_nothing_says_so(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"PK nonsense")
+    with pytest.raises(GradingError, match="cannot be unpacked"):
+        found(tmp_path, tmp_path / "x.zip")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(GradingError, match="found none"):
+        found(tmp_path, tmp_path / "empty")
+    with pytest.raises(GradingError, match="nothing is at"):
+        found(tmp_path, tmp_path / "missing")
+
+
+def test_everything_that_may_lie_there_has_a_digest(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("{}")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for name in ("folder", "file", "pipe", "link", "missing"):
+        assert len(Submission("ann", tmp_path / name).digest()) == 64

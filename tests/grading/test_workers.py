@@ -1,0 +1,90 @@
+"""The worker at every level that this machine has."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from ftkit.grading.master import Limits
+from ftkit.grading.sandbox import places, probe
+from ftkit.grading.workers import LEVELS, Breach, Zygote
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="answers are confined on Linux only"
+)
+
+
+@pytest.fixture(scope="module", params=LEVELS[:-1])
+def zygote(request, tmp_path_factory):
+    problem = probe.trial(request.param)
+    if problem:
+        pytest.skip(problem)
+    with Zygote(request.param, tmp_path_factory.mktemp("scratch"), ("numpy",)) as made:
+        yield made
+
+
+def run(zygote, answer, *calls, **limits):
+    worker = zygote.worker(Limits(**{"seconds": 5, "call_seconds": 2, "memory_mb": 300, **limits}))
+    try:
+        first = worker.ask({"do": "run", "before": [], "answer": answer, "exports": ["f"]})
+        if "error" in first:
+            return first
+        asked = {"do": "call", "name": "f", "kwargs": {}}
+        return [worker.ask({**asked, "args": list(args)}) for args in calls] or first
+    finally:
+        worker.end()
+
+
+def test_arrays_go_in_and_come_out(zygote):
+    replies = run(zygote, "def f(x): return {'twice': 2 * x}", [np.arange(3.0)], [np.ones(2)])
+    assert [list(reply["ok"]["twice"]) for reply in replies] == [[0, 2, 4], [2, 2]]
+
+
+def test_a_value_comes_back_as_a_value(zygote):
+    assert run(zygote, "f = [1, 2.5, 'x']") == {"ok": {"f": ["value", [1, 2.5, "x"]]}}
+
+
+def test_each_worker_is_fresh_and_finds_an_empty_folder(zygote):
+    spoil = "import os, numpy\nnumpy.mark = 1\nopen('left', 'w').write('x')\nos.mkdir('d')\nf = 1"
+    look = "import os, numpy\nf = [hasattr(numpy, 'mark'), os.listdir('.')]"
+    assert run(zygote, spoil)["ok"]
+    assert run(zygote, look) == {"ok": {"f": ["value", [False, []]]}}
+
+
+def test_a_breach_ends_one_worker_and_the_next_one_works(zygote):
+    with pytest.raises(Breach) as caught:
+        run(zygote, "def f(): raise SystemExit\nimport os\nos._exit(3)")
+    assert caught.value.verdict == "crashed"
+    assert run(zygote, "f = 1")["ok"]
+
+
+def test_the_budget_is_shared_by_all_calls(zygote):
+    with pytest.raises(Breach) as caught:
+        run(zygote, "import time\ndef f(): time.sleep(.4); return 1", *[[]] * 9, seconds=1)
+    assert caught.value.verdict == "timed out"
+
+
+def test_after_a_breach_every_question_gets_the_same_answer(zygote):
+    worker = zygote.worker(Limits(seconds=5, call_seconds=2))
+    request = {"do": "run", "before": [], "answer": "import os; os._exit(0)", "exports": []}
+    for _ in range(2):
+        with pytest.raises(Breach, match="exit code 0"):
+            worker.ask(request)
+    worker.end()
+
+
+def test_an_error_is_told_with_its_line_and_built_in_kind(zygote):
+    reply = run(zygote, "class Own(ValueError): pass\ndef f():\n    raise Own('why')", [])
+    error = reply[0]["error"]
+    assert (error["type"], error["builtin"], error["message"]) == ("Own", "ValueError", "why")
+    assert error["line"] == 3 and "line 3" in error["trace"]
+
+
+def test_what_must_stay_unseen_must_not_lie_with_python(tmp_path):
+    from ftkit.grading.errors import GradingError
+
+    places.check_unseen([tmp_path])
+    with pytest.raises(GradingError, match="Keep exercises"):
+        places.check_unseen([places.PACKAGE / "exercises"])
