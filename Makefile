@@ -1,5 +1,7 @@
 # Set-up and the main jobs. Each creates what it needs.
 PYTHON ?= python3
+# Tests at a time; each may hold a process of one thread per framework, a gigabyte or two.
+JOBS ?= 2
 VENV := .venv
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -18,7 +20,7 @@ lab: $(READY)  ## the course, in JupyterLab; your copy of it is in ftkit-course/
 
 test: $(READY)  ## every check and test
 	$(MAKE) check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 check: $(READY)  ## format, lint, types, import order, notebooks like their sources
 	$(BIN)/ruff format --check .
