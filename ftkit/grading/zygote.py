@@ -27,6 +27,10 @@ from ftkit.grading.sandbox import landlock, limits, places, seccomp
 
 _POLL_SECONDS = 0.05
 _MOST_THREADS, _MOST_FILES, _MOST_LEVELS = 512, 10_000, 32
+_SEEN = places.apart_from(
+    places.HIDDEN,
+    [*places.SYSTEM, *places.ETC, *places.python_paths(), *places.ABOUT_THE_MACHINE],
+)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -143,10 +147,7 @@ def _become_worker(
         if seal != "plain":
             limits.drop_capabilities()
         if seal != "plain" and landlock.abi():
-            readable = [*places.SYSTEM, *places.ETC, *places.python_paths()]
-            landlock.restrict(
-                [*readable, *places.ABOUT_THE_MACHINE], [scratch], list(places.DEVICES)
-            )
+            landlock.restrict(*_SEEN, [scratch], places.DEVICES)
         if seal != "plain":
             seccomp.install()
         worker.serve(socket.socket(fileno=kept))

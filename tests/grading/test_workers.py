@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -85,6 +87,43 @@ def test_an_error_is_told_with_its_line_and_built_in_kind(zygote):
 def test_what_must_stay_unseen_must_not_lie_with_python(tmp_path):
     from ftkit.grading.errors import GradingError
 
-    places.check_unseen([tmp_path])
+    places.check_unseen([tmp_path, places.HIDDEN / "one" / "master.py"])
     with pytest.raises(GradingError, match="Keep exercises"):
-        places.check_unseen([places.PACKAGE / "exercises"])
+        places.check_unseen([places.PACKAGE / "grading"])
+
+
+READS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from ftkit.grading.master import Limits
+from ftkit.grading.sandbox import places
+from ftkit.grading.workers import Zygote
+assert places.HIDDEN == Path(sys.argv[1], "ftkit", "exercises")
+with Zygote(sys.argv[2], Path(sys.argv[3])) as zygote:
+    for path in (places.HIDDEN / "one" / "master.py", places.PACKAGE / "version.py"):
+        worker = zygote.worker(Limits())
+        answer = f"text = open({str(path)!r}).read()"
+        reply = worker.ask({"do": "run", "before": [], "answer": answer, "exports": ["text"]})
+        worker.end()
+        print(path.name, "ok" if "ok" in reply else reply["error"]["builtin"])
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS[:-1])
+def test_the_masters_that_are_installed_with_ftkit_are_not_seen_and_the_rest_is(level, tmp_path):
+    problem = probe.trial(level)
+    if problem:
+        pytest.skip(problem)
+    installed = tmp_path / "installed"
+    large = shutil.ignore_patterns("bundled", "__pycache__")
+    shutil.copytree(places.PACKAGE, installed / "ftkit", ignore=large)
+    master = installed / "ftkit" / "exercises" / "one" / "master.py"
+    master.parent.mkdir(parents=True, exist_ok=True)
+    master.write_text("the solution", encoding="utf-8")
+    (tmp_path / "scratch").mkdir()
+    command = [sys.executable, "-c", READS, installed, level, tmp_path / "scratch"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    first, second = done.stdout.splitlines()
+    assert first.startswith("master.py ") and "ok" not in first, done.stderr
+    assert second == "version.py ok"

@@ -30,6 +30,9 @@ def command(program: list[str], environment: dict[str, str], scratch_bytes: int)
             words += ["--ro-bind", str(path), str(path)]
     for path in (*places.ETC, *places.python_paths()):
         words += ["--ro-bind-try", str(path), str(path)]
+    if places.HIDDEN.exists():
+        words += ["--perms", "0000", "--tmpfs", str(places.HIDDEN)]
+        words += ["--remount-ro", str(places.HIDDEN)]
     words += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     words += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     words += ["--perms", "0700", "--size", str(scratch_bytes), "--tmpfs", str(SCRATCH)]

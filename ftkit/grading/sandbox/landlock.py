@@ -23,11 +23,17 @@ def abi() -> int:
     return max(0, int(ctypes.CDLL(None).syscall(_CREATE, None, 0, 1)))
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> None:
+def restrict(
+    readable: Iterable[Path],
+    listable: Iterable[Path],
+    writable: Iterable[Path],
+    devices: Iterable[Path],
+) -> None:
     """Leaves this process, for good, only these paths, no network and nobody to signal.
 
     Args:
         readable: Files and folders to read and map; those that are missing are passed over.
+        listable: Folders whose names, and those of folders below, may be read, and no file.
         writable: Folders to do anything in.
         devices: Files to read and write.
 
@@ -47,6 +53,7 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path], devices: Iterab
     try:
         for paths, rights in (
             (readable, _READ),
+            (listable, _READ_DIR),
             (writable, everything & ~_EXECUTE),
             (devices, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & everything),
         ):

@@ -11,7 +11,9 @@ import ftkit.grading
 from ftkit.grading.errors import GradingError
 
 PACKAGE = Path(ftkit.grading.__file__).resolve().parent.parent
-"""The folder ``ftkit`` itself; what lies beside it, such as exercises, is not seen."""
+"""The folder ``ftkit`` itself."""
+HIDDEN = PACKAGE / "exercises"
+"""The masters that come with ftkit: the one thing below the package that is not seen."""
 
 SYSTEM = tuple(Path(name) for name in ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin"))
 ETC = tuple(
@@ -59,6 +61,32 @@ def python_paths() -> list[Path]:
     return kept
 
 
+def apart_from(hidden: Path, paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """What may be seen of paths without what is hidden, which may lie deep in one of them.
+
+    Args:
+        hidden: A file or folder.
+        paths: What may be seen otherwise.
+
+    Returns:
+        Those that may be seen with all that is below them, and folders that may be listed only:
+        the ones that lead to what is hidden. Their names can be read, ``hidden`` among them.
+    """
+    whole, listed = [], []
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop()
+        found = path.resolve()
+        if found == hidden:
+            continue
+        if hidden.exists() and hidden.is_relative_to(found):
+            listed.append(path)
+            waiting += path.iterdir()
+        else:
+            whole.append(path)
+    return whole, listed
+
+
 def check_unseen(secret: Iterable[Path]) -> None:
     """Checks that a sandboxed answer would not see these paths.
 
@@ -66,6 +94,8 @@ def check_unseen(secret: Iterable[Path]) -> None:
         GradingError: If one lies where the interpreter or its packages are.
     """
     for path in secret:
+        if path.resolve().is_relative_to(HIDDEN):
+            continue
         for seen in (*python_paths(), *SYSTEM):
             if path.resolve().is_relative_to(seen.resolve()):
                 raise GradingError(
