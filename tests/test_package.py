@@ -92,7 +92,8 @@ def packages():
     inside = {path.parent for path in (ROOT / "ftkit").rglob("*") if path.is_file()}
     found = {".".join(folder.relative_to(ROOT).parts): folder for folder in inside}
     return {name: folder for name, folder in found.items() if "__pycache__" not in folder.parts} | {
-        "ftkit.course": ROOT / "notebooks"
+        "ftkit.course": ROOT / "notebooks",
+        "ftkit.exercises": ROOT / "exercises",
     }
 
 
@@ -100,11 +101,18 @@ def test_every_package_is_listed(listed):
     assert sorted(listed["packages"]) == sorted(packages())
 
 
+def belongs(package, folder, path):
+    """Whether a file is a module of the package itself, or what Python makes of one."""
+    masters = package == "ftkit.exercises" and path.parent != folder
+    return path.suffix == ".pyc" or (path.suffix == ".py" and not masters)
+
+
 def test_every_file_of_a_package_travels_with_it(listed):
     missing = []
     for name, folder in packages().items():
-        inside = folder.rglob("*") if name == "ftkit.course" else folder.iterdir()
-        data = {path for path in inside if path.is_file() and path.suffix not in (".py", ".pyc")}
+        outside = name in ("ftkit.course", "ftkit.exercises")
+        inside = folder.rglob("*") if outside else folder.iterdir()
+        data = {path for path in inside if path.is_file() and not belongs(name, folder, path)}
         for pattern in listed["package-data"].get(name, ()):
             data -= set(folder.glob(pattern))
         missing += [path for path in data if "sources" not in path.parts]
@@ -115,3 +123,9 @@ def test_the_course_is_found_where_ftkit_is_installed():
     course = files("ftkit.course")
     assert (course / "en" / "00_start_here.ipynb").is_file()
     assert (course / "quizzes" / "en" / "00_start_here.json").is_file()
+
+
+def test_the_exercises_are_found_where_ftkit_is_installed():
+    masters = files("ftkit.exercises")
+    assert (masters / "ex2_freeze_depth" / "master.py").is_file()
+    assert (masters / "ex2_freeze_depth" / "wrong" / "blank.py").is_file()

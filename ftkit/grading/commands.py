@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     )
     option = grading.add_argument
     option("submissions", type=Path, metavar="SUBMISSIONS", help="a folder, or a platform's zip")
-    option("--exercise", required=True, metavar="NAME", help="in exercises/, or a path")
+    option("--exercise", required=True, metavar="NAME", help="one of ftkit's, or a path")
     option("--out", type=Path, required=True, metavar="RESULTS", help="where to write")
     option("--jobs", type=int, default=1, metavar="N", help="submissions at a time (1)")
     option(
@@ -51,13 +51,12 @@ def add(commands: Any) -> None:
 def grade(options: argparse.Namespace) -> int:
     """``ftkit grade``."""
     from ftkit.grading import grade as grading
-    from ftkit.grading import master
+    from ftkit.grading import installed, master
     from ftkit.grading.pages import html
 
     if options.jobs < 1:
         raise GradingError(f"--jobs must be at least 1; got {options.jobs}.")
-    where = Path(options.exercise)
-    where = where if where.exists() else Path("exercises") / options.exercise
+    where = installed.find(options.exercise)
     exercise = master.read(where)
     folder = where if where.is_dir() else where.parent
     try:
