@@ -21,10 +21,13 @@ import psutil
 
 from ftkit.environments import program
 from ftkit.errors import FtkitError
+from ftkit.grading import installed
 from ftkit.writing import writable_folder, write_bytes, write_text
 
 LANGUAGE = "en"
 FIRST = "00_start_here.ipynb"
+EXERCISES = "exercises"
+"""Where the exercises' starters go in the learner's folder."""
 OWN = ".ftkit"
 """Where ftkit keeps what is its own in the learner's folder."""
 NEEDED = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
@@ -68,14 +71,19 @@ class Brought:
 
 
 def course() -> dict[str, bytes]:
-    """The notebooks that come with ftkit, by file name."""
-    return {
+    """The notebooks that come with ftkit, by their path in the learner's folder.
+
+    Starters of the exercises are built from their masters, as these are now.
+    """
+    notebooks = {
         found.name: found.read_bytes()
         for found in sorted(
             (files("ftkit.course") / LANGUAGE).iterdir(), key=lambda found: found.name
         )
         if found.name.endswith(".ipynb")
     }
+    starters = installed.starters()
+    return notebooks | {f"{EXERCISES}/{name}": starters[name].encode() for name in starters}
 
 
 def bring(folder: str | Path, update: bool = False) -> Brought:
@@ -83,7 +91,7 @@ def bring(folder: str | Path, update: bool = False) -> Brought:
 
     What was copied is remembered by its digest, in ``.ftkit/course.json``. A newer version takes
     the place of a notebook that is still as it was copied, and else goes beside it, as
-    ``NAME.new.ipynb``.
+    ``NAME.new.ipynb``. Exercises go into ``exercises/`` by the same rules.
 
     Args:
         folder: The learner's folder; made if need be.
@@ -97,6 +105,7 @@ def bring(folder: str | Path, update: bool = False) -> Brought:
     known = _read(record)
     for name, content in course().items():
         path, newest = brought.folder / name, _digest(content)
+        writable_folder(path.parent)
         if not os.path.lexists(path):
             _put(path, content)
             brought.copied.append(name)
@@ -111,10 +120,10 @@ def bring(folder: str | Path, update: bool = False) -> Brought:
             _put(path, content)
             brought.replaced.append(name)
         else:
-            beside = _beside(path, known)
-            _put(beside, content)
-            brought.beside.append(beside.name)
-            known[beside.name] = newest
+            beside = _beside(brought.folder, name, known)
+            _put(brought.folder / beside, content)
+            brought.beside.append(beside)
+            known[beside] = newest
         known[name] = newest
     write_text(record, json.dumps(known, indent=1, sort_keys=True) + "\n")
     return brought
@@ -234,12 +243,13 @@ def _put(path: Path, content: bytes) -> None:
     write_bytes(path, lambda file: file.write(content))
 
 
-def _beside(path: Path, known: Mapping[str, str]) -> Path:
+def _beside(folder: Path, name: str, known: Mapping[str, str]) -> str:
     """A name beside a notebook: ``NAME.new.ipynb``; ``NAME.new-2.ipynb`` if that was changed."""
-    number, beside = 1, path.with_suffix(".new.ipynb")
-    while os.path.lexists(beside) and _digest_of(beside) != known.get(beside.name):
+    stem = name.removesuffix(".ipynb")
+    number, beside = 1, f"{stem}.new.ipynb"
+    while os.path.lexists(folder / beside) and _digest_of(folder / beside) != known.get(beside):
         number += 1
-        beside = path.with_suffix(f".new-{number}.ipynb")
+        beside = f"{stem}.new-{number}.ipynb"
     return beside
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import PurePosixPath
 
 import psutil
 import pytest
@@ -26,19 +27,22 @@ ADDRESS = re.compile(rf"(http://127\.0\.0\.1:\d+)/lab/tree/{lab.FIRST}\?token=(\
 
 @pytest.fixture
 def course(monkeypatch):
-    """Lets the course hold other notebooks: a function that takes them."""
+    """Lets the course hold other notebooks: a function that takes them, ``__`` for ``/``."""
 
     def is_now(**notebooks):
-        monkeypatch.setattr(
-            lab, "course", lambda: {f"{name}.ipynb": text for name, text in notebooks.items()}
-        )
+        held = {f"{name.replace('__', '/')}.ipynb": text for name, text in notebooks.items()}
+        monkeypatch.setattr(lab, "course", lambda: held)
 
     is_now(one=b"one", two=b"two")
     return is_now
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and lab.OWN not in path.parts
+    }
 
 
 def test_the_course_is_copied_into_a_new_folder(course, tmp_path):
@@ -51,6 +55,43 @@ def test_the_course_that_ftkit_carries_has_the_first_notebook():
     notebooks = lab.course()
     assert lab.FIRST in notebooks
     assert all(json.loads(content)["cells"] for content in notebooks.values())
+
+
+def test_the_course_holds_a_starter_of_each_exercise_for_both_frameworks():
+    starters = {name for name in lab.course() if name.startswith("exercises/")}
+    assert len(starters) == 12
+    assert {
+        "exercises/ex2_freeze_depth.pytorch.ipynb",
+        "exercises/ex2_freeze_depth.tensorflow.ipynb",
+    } <= starters
+    assert not any("demo" in name for name in starters)
+
+
+def test_exercises_are_copied_into_a_folder_of_their_own_by_the_same_rules(course, tmp_path):
+    course(exercises__one=b"one", exercises__two=b"two")
+    assert lab.bring(tmp_path).copied == ["exercises/one.ipynb", "exercises/two.ipynb"]
+    (tmp_path / "exercises" / "one.ipynb").write_bytes(b"mine")
+    course(exercises__one=b"newer", exercises__two=b"newer")
+    assert lab.bring(tmp_path).waiting == ["exercises/one.ipynb", "exercises/two.ipynb"]
+    brought = lab.bring(tmp_path, update=True)
+    assert contents(tmp_path) == {
+        "exercises/one.ipynb": b"mine",
+        "exercises/one.new.ipynb": b"newer",
+        "exercises/two.ipynb": b"newer",
+    }
+    assert brought.beside == ["exercises/one.new.ipynb"]
+    assert lab.bring(tmp_path, update=True).beside == []
+    course(exercises__one=b"newest", exercises__two=b"newer")
+    lab.bring(tmp_path, update=True)
+    assert contents(tmp_path)["exercises/one.new.ipynb"] == b"newest"
+
+
+def test_a_file_in_the_place_of_the_folder_of_exercises_is_told_and_stays(course, tmp_path):
+    (tmp_path / "exercises").write_text("mine")
+    course(exercises__one=b"one")
+    with pytest.raises(FtkitError, match="Expected a folder that can be written at .*exercises"):
+        lab.bring(tmp_path)
+    assert (tmp_path / "exercises").read_text() == "mine"
 
 
 def test_what_the_learner_changed_stays_when_the_course_is_copied_again(course, tmp_path):
@@ -274,7 +315,7 @@ def test_jupyterlab_is_the_learners_own_and_finds_ftkit(opened):
     with pytest.raises(urllib.error.HTTPError, match="403"):
         opened.ask("/api/contents", token="another")
     names = [item["name"] for item in json.loads(opened.ask("/api/contents"))["content"]]
-    assert sorted(names) == sorted(lab.course())
+    assert sorted(names) == sorted({PurePosixPath(name).parts[0] for name in lab.course()})
     kernels = json.loads(opened.ask("/api/kernelspecs"))
     assert kernels["kernelspecs"]["python3"]["spec"]["argv"][0] == sys.executable
     for plugin, values in lab.SETTINGS.items():
