@@ -67,6 +67,31 @@ def test_the_course_holds_a_starter_of_each_exercise_for_both_frameworks():
     assert not any("demo" in name for name in starters)
 
 
+def links(notebook):
+    """Where a notebook's text leads to, but for other sites and places in itself."""
+    text = "\n".join(
+        "".join(cell["source"])
+        for cell in json.loads(notebook)["cells"]
+        if cell["cell_type"] == "markdown"
+    )
+    return [to for to in re.findall(r"\]\(([^)\s]+)\)", text) if not to.startswith(("http", "#"))]
+
+
+def test_every_link_of_the_course_leads_to_a_file_of_the_learners_folder():
+    held = lab.course()
+    for name, content in held.items():
+        for to in links(content):
+            assert (PurePosixPath(name).parent / to).as_posix() in held, f"{name}: {to}"
+
+
+def test_every_notebook_ends_with_the_way_to_an_exercise():
+    for name, content in lab.course().items():
+        if not name.startswith("exercises/"):
+            last = json.loads(content)["cells"][-1]
+            assert "**Next:**" in "".join(last["source"]), name
+            assert any(to.startswith("exercises/") for to in links(content)), name
+
+
 def test_exercises_are_copied_into_a_folder_of_their_own_by_the_same_rules(course, tmp_path):
     course(exercises__one=b"one", exercises__two=b"two")
     assert lab.bring(tmp_path).copied == ["exercises/one.ipynb", "exercises/two.ipynb"]
