@@ -1,5 +1,32 @@
+# ruff: noqa: F821, what stands in double braces is filled in
 # %% kind="exercise" title="How many blocks to freeze" minutes=40
 #| frameworks=["pytorch","tensorflow"]
+#| variants={"rule": [
+#|   {"errors": 2, "pairs": [[0, 0.95], [3, 0.6], [5, 0.5]], "deepest": 0,
+#|    "title": "where the best is far ahead, it is the best"},
+#|   {"errors": 1, "pairs": [[0, 0.9], [3, 0.888], [5, 0.882]], "deepest": 3,
+#|    "title": "of three depths it finds the one"},
+#|   {"errors": 1.5, "pairs": [[0, 0.9], [3, 0.8805], [5, 0.8745]], "deepest": 3,
+#|    "title": "of three depths it finds the one"},
+#|   {"errors": 2.5, "pairs": [[0, 0.9], [3, 0.8655], [5, 0.8595]], "deepest": 3,
+#|    "title": "of three depths it finds the one"},
+#|   {"errors": 3, "pairs": [[0, 0.9], [3, 0.858], [5, 0.852]], "deepest": 3,
+#|    "title": "of three depths it finds the one"}],
+#| "depths": [
+#|   {"words": "four depths or more, 0 (everything learns) and 5 (only the head does) among them",
+#|    "must": [0, 5], "may": [0, 1, 2, 3, 4, 5]},
+#|   {"words": "the depths 0 (everything learns), 1, 2 and 5 (only the head does), and no others",
+#|    "must": [0, 1, 2, 5], "may": [0, 1, 2, 5]},
+#|   {"words": "the depths 0 (everything learns), 1, 3 and 5 (only the head does), and no others",
+#|    "must": [0, 1, 3, 5], "may": [0, 1, 3, 5]},
+#|   {"words": "the depths 0 (everything learns), 1, 4 and 5 (only the head does), and no others",
+#|    "must": [0, 1, 4, 5], "may": [0, 1, 4, 5]},
+#|   {"words": "the depths 0 (everything learns), 2, 3 and 5 (only the head does), and no others",
+#|    "must": [0, 2, 3, 5], "may": [0, 2, 3, 5]},
+#|   {"words": "the depths 0 (everything learns), 2, 4 and 5 (only the head does), and no others",
+#|    "must": [0, 2, 4, 5], "may": [0, 2, 4, 5]},
+#|   {"words": "the depths 0 (everything learns), 3, 4 and 5 (only the head does), and no others",
+#|    "must": [0, 3, 4, 5], "may": [0, 3, 4, 5]}]}
 
 # %% [markdown] id="intro"
 # # How many blocks to freeze
@@ -280,8 +307,8 @@ for depth in (0, 2, 3):
 # ## Question 2
 # Of 400 pictures, 0.905 right and 0.910 right are the same. Write `deepest(accuracies, pictures)`:
 # `accuracies` is a dict from freeze depth to validation accuracy, `pictures` how many were
-# classified. Return the **deepest** freezing that is as good as the best: at most two standard
-# errors below the best accuracy p, where one is sqrt(p (1 − p) / pictures).
+# classified. Return the **deepest** freezing that is as good as the best: at most {{rule.errors}}
+# times the standard error below the best accuracy p; that error is sqrt(p (1 − p) / pictures).
 
 
 # %% id="q2" kind="answer" exports=["deepest"] seconds=10 call_seconds=3
@@ -292,15 +319,15 @@ def deepest(accuracies, pictures):
     """Finds the deepest freezing that cannot be told from the best."""
     ### BEGIN SOLUTION
     best = max(accuracies.values())
-    bound = best - 2 * (best * (1 - best) / pictures) ** 0.5
+    bound = best - {{rule.errors}} * (best * (1 - best) / pictures) ** 0.5
     return max(depth for depth, value in accuracies.items() if value >= bound)
     ### END SOLUTION
 
 
 # %% id="q2_clear" kind="test" question="q2" points=1
-#| title="where the best is far ahead, it is the best"
-got = deepest({0: 0.95, 3: 0.6, 5: 0.5}, 400)
-assert got == 0, f"expected depth 0; got {got!r}"
+#| title="{{rule.title}}"
+got = deepest(dict({{rule.pairs}}), 400)
+assert got == {{rule.deepest}}, f"expected depth {{rule.deepest}}; got {got!r}"
 
 # %% id="q2_hidden" kind="test" question="q2" points=2
 #| title="where others are as good, it is the deepest of them"
@@ -309,10 +336,11 @@ rng = hidden_rng("q2")
 for _ in range(6):
     pictures, best = int(rng.integers(100, 900)), float(rng.uniform(0.7, 0.95))
     error = (best * (1 - best) / pictures) ** 0.5
+    error *= {{rule.errors}}
     near, out = sorted(rng.choice([1, 2, 4], 2, replace=False).tolist())
-    given = {0: best - 1.2 * error, 3: best, near: best - 4 * error, out: best - 3 * error}
-    assert deepest({**given, 5: best - 1.7 * error}, pictures) == 5
-    assert deepest({**given, 5: best - 2.4 * error}, pictures) == 3
+    given = {0: best - 0.6 * error, 3: best, near: best - 2 * error, out: best - 1.5 * error}
+    assert deepest({**given, 5: best - 0.85 * error}, pictures) == 5
+    assert deepest({**given, 5: best - 1.15 * error}, pictures) == 3
 ### END HIDDEN TESTS
 
 # %% id="evidence" kind="setup"
@@ -348,18 +376,19 @@ def problem(record, data):
 def as_good(records):
     """The depths that cannot be told from the best."""
     best = max(record["accuracy"] for record in records)
-    bound = best - 2 * (best * (1 - best) / len(records[0]["predictions"])) ** 0.5
+    bound = best - {{rule.errors}} * (best * (1 - best) / len(records[0]["predictions"])) ** 0.5
     return sorted(record["depth"] for record in records if record["accuracy"] >= bound)
 
 
 def assert_evidence(records, data):
-    """Checks that records are of one experiment at four depths or more, both ends among them."""
+    """Checks that records are of one experiment, at the depths that the task names."""
     for record in records:
         wrong = problem(record, data)
         assert not wrong, f"a record does not hold together: {wrong}"
     depths = [record["depth"] for record in records]
     assert len(set(depths)) == len(depths) >= 4, f"expected four different depths; got {depths}"
-    assert {0, 5} <= set(depths), f"expected depths 0 and 5 among them; got {depths}"
+    assert set({{depths.must}}) <= set(depths), f"expected {{depths.must}} among them; got {depths}"
+    assert set(depths) <= set({{depths.may}}), f"expected {{depths.may}} alone; got {depths}"
     same = {(record["backend"], record["seed"], record["epochs"]) for record in records}
     assert len(same) == 1, f"expected one framework, seed and number of epochs; got {same}"
     texts = {record["predictions"] for record in records}
@@ -371,8 +400,8 @@ def assert_evidence(records, data):
 # %% [markdown] id="far_task"
 # ## Question 3: the far task
 # Cats and dogs are far from the shapes that the weights come from. **First** write down `guess`,
-# the depth that you expect to be best. Then train in the lab at four depths or more, 0 (everything
-# learns) and 5 (only the head does) among them, five epochs or more, and save:
+# the depth that you expect to be best. Then train in the lab at
+# {{depths.words}}; five epochs or more; and save:
 #
 # ```python
 # from ftkit import Recipe
@@ -390,9 +419,9 @@ def assert_evidence(records, data):
 # %% id="q3" kind="answer" exports=["guess","records","found"] seconds=10 call_seconds=3
 #| hints=["gather(\"far\") reads every summary.json below the folder.",
 #| "Records belong together: one framework, one seed, one number of epochs.",
-#| "held is True if the guess is at most two standard errors below the best."]
+#| "held is True if the guess is at most {{rule.errors}} standard errors below the best."]
 ### BEGIN SOLUTION
-guess = 2
+guess = {{depths.may}}[2]
 records = [
     {
         "data": "drawn-pets",
@@ -538,9 +567,12 @@ records = [
         ),
     },
 ]
+records = [record for record in records if record["depth"] in {{depths.may}}]
 _accuracy = {record["depth"]: record["accuracy"] for record in records}
 _best = max(_accuracy, key=_accuracy.get)
-_bound = _accuracy[_best] - 2 * (_accuracy[_best] * (1 - _accuracy[_best]) / 400) ** 0.5
+_bound = (
+    _accuracy[_best] - {{rule.errors}} * (_accuracy[_best] * (1 - _accuracy[_best]) / 400) ** 0.5
+)
 found = {
     "best": _best,
     "deepest": max(depth for depth in _accuracy if _accuracy[depth] >= _bound),

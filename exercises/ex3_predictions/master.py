@@ -1,5 +1,7 @@
+# ruff: noqa: F821, what stands in double braces is filled in
 # %% kind="exercise" title="Predict, and look at what went wrong" minutes=35
 #| frameworks=["pytorch","tensorflow"]
+#| variants={"first": [0, 1, 10, 50, 100, 200, 500, 1000], "seed": 10000}
 
 # %% [markdown] id="intro"
 # # Predict, and look at what went wrong
@@ -127,7 +129,7 @@ def predict(network, pictures):
 
 # %% id="q1_sums" kind="test" question="q1" points=1
 #| title="each picture gets probabilities, and the label of the largest"
-rng = np.random.default_rng(3)
+rng = np.random.default_rng(3 + {{seed}})
 network, pictures = make_network(rng), make_pictures(rng, 7)
 got = predict(network, pictures)
 shape = np.shape(got["probabilities"])
@@ -138,7 +140,7 @@ assert_close(got["labels"], np.argmax(got["probabilities"], axis=1))
 
 # %% id="q1_alone" kind="test" question="q1" points=1
 #| title="a picture gets the same answer alone as among others, and twice the same"
-rng = np.random.default_rng(4)
+rng = np.random.default_rng(4 + {{seed}})
 network, pictures = make_network(rng), make_pictures(rng, 8)
 together = predict(network, pictures)["probabilities"]
 assert np.std(together, axis=0).max() > 1e-3, "expected different pictures to differ; got the same"
@@ -198,9 +200,9 @@ for classes in (3, 5):
 
 # %% [markdown] id="q3_task"
 # ## Question 3
-# Write `worst_mistakes(probabilities, truth, count)`: the numbers (from 0) of the pictures that
-# were called wrongly, the most confident mistake first, at most `count` of them. Confidence is the
-# probability of what was said.
+# Write `worst_mistakes(probabilities, truth, count)`: the numbers of the pictures that were
+# called wrongly, the most confident mistake first, at most `count` of them. The first picture has
+# number {{first}}. Confidence is the probability of what was said.
 
 
 # %% id="q3" kind="answer" exports=["worst_mistakes"] seconds=10 call_seconds=3
@@ -212,14 +214,14 @@ def worst_mistakes(probabilities, truth, count):
     ### BEGIN SOLUTION
     confidence, said = probabilities.max(axis=1), probabilities.argmax(axis=1)
     wrong = np.flatnonzero(said != truth)
-    return wrong[np.argsort(-confidence[wrong])][:count]
+    return wrong[np.argsort(-confidence[wrong])][:count] + {{first}}
     ### END SOLUTION
 
 
 # %% id="q3_small" kind="test" question="q3" points=1
 #| title="of one mistake among three pictures it finds that one"
 three = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
-assert_close(worst_mistakes(three, np.array([0, 0, 1]), 1), [1])
+assert_close(worst_mistakes(three, np.array([0, 0, 1]), 1), [1 + {{first}}])
 
 # %% id="q3_hidden" kind="test" question="q3" points=2
 #| title="so it is for many pictures, and where there are fewer mistakes than asked for"
@@ -230,7 +232,8 @@ for count in (5, 500):
     truth = rng.integers(0, 4, 80)
     mistakes = [i for i in range(80) if drawn[i].argmax() != truth[i]]
     mistakes.sort(key=lambda i: -drawn[i].max())
-    assert_close(worst_mistakes(drawn, truth, count), mistakes[:count])
+    wanted = [i + {{first}} for i in mistakes[:count]]
+    assert_close(worst_mistakes(drawn, truth, count), wanted)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="q4_task"

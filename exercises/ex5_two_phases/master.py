@@ -1,5 +1,15 @@
+# ruff: noqa: F821, what stands in double braces is filled in
 # %% kind="exercise" title="Two phases, and a rate for each block" minutes=40
 #| frameworks=["pytorch","tensorflow"]
+#| variants={"head": [
+#|   {"words": "the learning rate `top`", "times": 1},
+#|   {"words": "twice the learning rate `top`", "times": 2},
+#|   {"words": "3 times the learning rate `top`", "times": 3},
+#|   {"words": "4 times the learning rate `top`", "times": 4},
+#|   {"words": "half the learning rate `top`", "times": 0.5},
+#|   {"words": "5 times the learning rate `top`", "times": 5},
+#|   {"words": "a tenth of the learning rate `top`", "times": 0.1},
+#|   {"words": "10 times the learning rate `top`", "times": 10}]}
 
 # %% [markdown] id="intro"
 # # Two phases, and a rate for each block
@@ -119,7 +129,7 @@ def arrays_of(model):
 # %% [markdown] id="q1_task"
 # ## Question 1
 # Write `block_rates(names, top, factor)`. `names` are a network's blocks from the input to the
-# head. The head, the last one, gets the learning rate `top`; each block before it gets `factor`
+# head. The head, the last one, gets {{head.words}}; each block before it gets `factor`
 # times the rate of the block behind it. Return a dict from name to rate.
 
 
@@ -129,14 +139,15 @@ def arrays_of(model):
 def block_rates(names, top, factor):
     """Gives each block its learning rate."""
     ### BEGIN SOLUTION
-    return {name: top * factor**power for power, name in enumerate(reversed(names))}
+    first = {{head.times}} * top
+    return {name: first * factor**power for power, name in enumerate(reversed(names))}
     ### END SOLUTION
 
 
-# %% id="q1_head" kind="test" question="q1" points=1 title="the head gets the top rate"
+# %% id="q1_head" kind="test" question="q1" points=1 title="the head gets its rate"
 rates = block_rates(["stem", "head"], 0.1, 0.5)
 assert sorted(rates) == ["head", "stem"], f"expected a rate for stem and head; got {sorted(rates)}"
-assert_close(rates["head"], 0.1, rtol=1e-6)
+assert_close(rates["head"], {{head.times}} * 0.1, rtol=1e-6)
 
 # %% id="q1_hidden" kind="test" question="q1" points=1
 #| title="each block before it gets factor times the next one's"
@@ -149,7 +160,7 @@ for count in (1, 4, 6):
     top, factor = rng.uniform(0.01, 0.1), rng.uniform(0.1, 0.9)
     rates = block_rates(names, top, factor)
     assert sorted(rates) == names
-    wanted = [top * factor ** (count - 1 - i) for i in range(count)]
+    wanted = [{{head.times}} * top * factor ** (count - 1 - i) for i in range(count)]
     assert_close([rates[name] for name in names], wanted, rtol=1e-6)
 ### END HIDDEN TESTS
 

@@ -7,8 +7,9 @@ import json
 from dataclasses import asdict, replace
 from typing import Any
 
-from ftkit.grading import regions
+from ftkit.grading import regions, variants
 from ftkit.grading.errors import GradingError
+from ftkit.grading.extract import CHECK_ID
 from ftkit.grading.master import Cell, Exercise
 
 Notebook = dict[str, Any]
@@ -19,18 +20,21 @@ HEADER_ID, CANARY_ID = "ftkit-header", "ftkit-canary"
 _HEADER = "from ftkit.grading.judging import answer"
 CANARY_MESSAGE = "This cell must fail: it shows that a failure is seen."
 _CANARY = f"raise AssertionError({CANARY_MESSAGE!r})"
+_CHECK = "from ftkit.widgets import Check\n\nCheck({name!r})"
 
 
 def starter(exercise: Exercise, framework: str) -> Notebook:
     """What a student gets: no solution, no hidden test.
 
     A cell of which nothing is visible stays as a comment: nbgrader wants every graded cell back.
+    After the introduction stands a cell with the Check button.
     """
-    return _notebook(
-        exercise,
-        framework,
-        [_cell(cell, regions.without_solution(_visible(cell))) for cell in exercise.of(framework)],
-    )
+    cells = [
+        _cell(cell, regions.without_solution(_visible(cell))) for cell in exercise.of(framework)
+    ]
+    at = next((n for n, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))
+    cells.insert(at, _code(CHECK_ID, _CHECK.format(name=exercise.name)))
+    return _notebook(exercise, framework, cells)
 
 
 def solution(exercise: Exercise, framework: str) -> Notebook:
@@ -85,7 +89,8 @@ def judge_hash(exercise: Exercise, framework: str) -> str:
         for cell in exercise.of(framework)
         if cell.kind != "markdown"
     ]
-    text = json.dumps([judge(exercise, framework), kept], sort_keys=True, default=str)
+    decides = [judge(exercise, framework), kept, exercise.values]
+    text = json.dumps(decides, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -142,6 +147,7 @@ def _notebook(exercise: Exercise, framework: str, cells: list[dict[str, Any]]) -
         raise GradingError(
             f"{exercise.name} is written for {', '.join(exercise.frameworks)}; got {framework!r}."
         )
+    mark = variants.mark(exercise)
     return {
         "cells": cells,
         "metadata": {
@@ -149,6 +155,7 @@ def _notebook(exercise: Exercise, framework: str, cells: list[dict[str, Any]]) -
                 "exercise": exercise.name,
                 "title": exercise.title,
                 "framework": framework,
+                **({"variant": mark} if mark else {}),
                 "cells": [_for_check(cell) for cell in exercise.of(framework) if _checked(cell)],
             },
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

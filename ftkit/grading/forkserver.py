@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import select
 import signal
 import socket
@@ -108,8 +109,10 @@ def _intake(request: dict[str, Any]) -> dict[str, Any]:
     spec = request["spec"][framework]
     wanted = [extract.Wanted(q["id"], tuple(q["exports"]), q["stub"]) for q in spec["questions"]]
     found = extract.answers(submitted, wanted, spec["reserved"])
+    mark = submitted.ours.get("variant")
     return {
         "framework": framework,
+        "variant": mark if isinstance(mark, str) and re.fullmatch("[0-9a-f]{1,64}", mark) else "",
         "answers": {
             name: {
                 "source": answer.source,

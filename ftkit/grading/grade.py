@@ -5,23 +5,20 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftkit.grading import build, store, submissions
-from ftkit.grading.desk import Given
+from ftkit.grading import marking, store, submissions
 from ftkit.grading.errors import GradingError
 from ftkit.grading.master import Exercise
-from ftkit.grading.runner import JudgeFault, Runner, new_seed
+from ftkit.grading.roster import Assigned
+from ftkit.grading.runner import Runner
 from ftkit.grading.sandbox import places, probe
 from ftkit.grading.submissions import Submission
-from ftkit.grading.verdicts import Result, fault, refused
-
-_ATTEMPTS = 2
+from ftkit.grading.verdicts import Result
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,8 @@ class Class:
     """By student."""
     level: str
     warnings: tuple[str, ...]
+    answers: dict[str, store.Handed] = field(default_factory=dict)
+    """By student."""
 
     @property
     def faults(self) -> int:
@@ -62,6 +61,7 @@ def grade(
     allow_unsandboxed: bool = False,
     show: Callable[[Progress], None] = lambda progress: None,
     level: str | None = None,
+    assigned: Assigned | None = None,
 ) -> Class:
     """Grades every submission that is not graded yet.
 
@@ -74,6 +74,7 @@ def grade(
         allow_unsandboxed: Whether answers may run in a plain process if nothing better works.
         show: Told of each submission.
         level: How answers are confined; the strongest way that works if it is not given.
+        assigned: Whose variant is which, if the release had variants.
 
     Raises:
         GradingError: For bad input, or if answers cannot be confined.
@@ -89,12 +90,29 @@ def grade(
         kept = store.Store(out / "grades.sqlite")
         try:
             found, passed_over = submissions.find(source, exercise.name, work / "unpacked")
-            _run(found, exercise, kept, work, jobs, level, show)
+            _run(found, exercise, assigned, kept, work, jobs, level, show)
             results = {one.student: _ordered(exercise, kept, one.student) for one in found}
+            answers = {one.student: kept.answers(one.student) for one in found}
         finally:
             kept.close()
             submissions.clear(work)
-    return Class(exercise, tuple(found), results, level, (*warnings, *passed_over))
+    warnings += _without_record(results)
+    return Class(exercise, tuple(found), results, level, (*warnings, *passed_over), answers)
+
+
+def _without_record(results: dict[str, list[Result]]) -> list[str]:
+    affected = [
+        student
+        for student, own in results.items()
+        if any(one.private.startswith(marking.NO_RECORD) for one in own)
+    ]
+    if not affected:
+        return []
+    return [
+        f"{len(affected)} notebooks say that they are of a release with variants "
+        f"({', '.join(affected[:3])}), and were judged by the default. Give its record, which "
+        "stands beside the release, with --variants, and they are graded again."
+    ]
 
 
 def _level(level: str | None, allowed: bool) -> tuple[str, list[str]]:
@@ -117,6 +135,7 @@ def _level(level: str | None, allowed: bool) -> tuple[str, list[str]]:
 def _run(
     found: list[Submission],
     exercise: Exercise,
+    assigned: Assigned | None,
     kept: store.Store,
     work: Path,
     jobs: int,
@@ -140,9 +159,9 @@ def _run(
                 except queue.Empty:
                     return
                 try:
-                    resumed = not _grade_one(one, exercise, kept, runner, level)
+                    resumed = not marking.grade(one, exercise, assigned, kept, runner, level)
                 except Exception as error:  # one submission must not end the class's grading
-                    _give_up(one, exercise, kept, level, error)
+                    marking.give_up(one, exercise, kept, level, error)
                     resumed = False
                 with lock:
                     done[0] += 1
@@ -167,77 +186,6 @@ def _run(
         raise
     if failures:
         raise failures[0]
-
-
-def _grade_one(
-    one: Submission, exercise: Exercise, kept: store.Store, runner: Runner, level: str
-) -> bool:
-    """Grades what of a submission is not graded yet; tells whether there was anything."""
-    digest = one.digest()
-    keys = {
-        framework: {
-            cell.id: store.key(digest, build.judge_hash(exercise, framework), cell.id)
-            for cell in exercise.questions(framework)
-        }
-        for framework in exercise.frameworks
-    }
-    if any(all(kept.has(one.student, q, k) for q, k in own.items()) for own in keys.values()):
-        return False
-    began = time.monotonic()
-    try:
-        taken: dict[str, Any] = (
-            {"unreadable": one.problem} if one.problem else runner.intake(one.path)
-        )
-    except JudgeFault as error:
-        taken = {"fault": str(error)}
-    framework = taken.get("framework", exercise.frameworks[0])
-    seed = new_seed()
-    pending = {q for q, k in keys[framework].items() if not kept.has(one.student, q, k)}
-
-    def keep(result: Result) -> None:
-        if result.question in pending:
-            pending.discard(result.question)
-            how = store.Circumstances(seed, level, time.monotonic() - began)
-            kept.put(one.student, keys[framework][result.question], result, how)
-
-    if "answers" not in taken:
-        for question in sorted(pending):
-            tests = exercise.tests(framework, question)
-            keep(
-                refused(question, tests, taken["unreadable"])
-                if "unreadable" in taken
-                else fault(question, tests, taken["fault"])
-            )
-        return True
-    answers = {
-        name: Given(a["source"], tuple(a["before"]), a["problem"], tuple(a["notes"]))
-        for name, a in taken["answers"].items()
-    }
-    for attempt in range(1, _ATTEMPTS + 1):
-        last = attempt == _ATTEMPTS
-        runner.judge(
-            framework,
-            answers,
-            seed,
-            lambda result, last=last: (  # type: ignore[misc]
-                keep(result) if last or result.verdict != "grader fault" else None
-            ),
-        )
-        if not pending:
-            break
-    return True
-
-
-def _give_up(
-    one: Submission, exercise: Exercise, kept: store.Store, level: str, error: Exception
-) -> None:
-    """Notes the grader's own error as its fault, for the next run to try again."""
-    framework = exercise.frameworks[0]
-    known = {result.question for result in kept.results(one.student)}
-    for cell in exercise.questions(framework):
-        if cell.id not in known:
-            result = fault(cell.id, exercise.tests(framework, cell.id), repr(error))
-            kept.put(one.student, "", result, store.Circumstances(0, level, 0.0))
 
 
 def _ordered(exercise: Exercise, kept: store.Store, student: str) -> list[Result]:

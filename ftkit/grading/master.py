@@ -3,19 +3,18 @@
 A percent script is plain Python in which a line ``# %%`` begins a cell; Jupytext and most editors
 open it as a notebook, linters read it, and a change shows as a change of lines. The options of a
 cell stand after ``# %%`` and on lines below it that begin with ``#|``, as ``name=value``, each
-value in JSON. ``README.md`` of this package lists
-them.
+value in JSON. ``README.md`` of this package lists them.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ftkit.grading import regions
+from ftkit.grading import regions, variants
 from ftkit.grading.errors import GradingError
 
 FRAMEWORKS = ("pytorch", "tensorflow")
@@ -73,6 +72,12 @@ class Exercise:
     minutes: int
     frameworks: tuple[str, ...]
     cells: tuple[Cell, ...]
+    variants: dict[str, Any] = field(default_factory=dict)
+    """The parameters that may differ from student to student, with the values that there are."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """What its cells were filled with."""
+    template: tuple[Cell, ...] = ()
+    """Its cells before that; empty without parameters."""
 
     def of(self, framework: str) -> tuple[Cell, ...]:
         """The cells of one framework's notebooks, in order."""
@@ -128,6 +133,10 @@ def parse(text: str, name: str) -> Exercise:
             raise GradingError(f"line {line}: {error}") from None
     assert header is not None
     exercise = Exercise(name=name, cells=tuple(made), **header)
+    if exercise.variants:
+        variants.check(exercise.variants, exercise.cells)
+        exercise = replace(exercise, template=exercise.cells)
+        exercise = variants.filled(exercise, variants.default(exercise.variants))
     for framework in exercise.frameworks:
         _check(exercise, framework)
     return exercise
@@ -183,11 +192,13 @@ def _options(line: str) -> tuple[str, dict[str, Any]]:
 
 
 def _header(kind: str, options: dict[str, Any]) -> dict[str, Any]:
-    wanted = {"title": str, "minutes": int, "frameworks": list}
+    wanted = {"title": str, "minutes": int, "frameworks": list, "variants": dict}
+    options = {"variants": {}, **options}
     if kind != "exercise" or {n: type(v) for n, v in options.items()} != wanted:
         raise GradingError(
             'Expected the first cell to be \'# %% kind="exercise" title="…" minutes=20 '
-            f'frameworks=["pytorch","tensorflow"]\'; got kind={kind!r} with {options}.'
+            'frameworks=["pytorch","tensorflow"]\', and variants={…} where students\' exercises '
+            f"differ; got kind={kind!r} with {options}."
         )
     if not options["frameworks"] or set(options["frameworks"]) - set(FRAMEWORKS):
         raise GradingError(f"Expected frameworks of {FRAMEWORKS}; got {options['frameworks']}.")

@@ -61,30 +61,23 @@ class Runner:
         profile = folder / "ipython" / "profile_default"
         profile.mkdir(parents=True)
         (profile / "ipython_kernel_config.py").write_text(_KERNEL_CONFIG)
-        self._spec = {
-            framework: {
-                "questions": [
-                    {
-                        "id": cell.id,
-                        "exports": list(cell.exports),
-                        "stub": build.starter_source(cell),
-                    }
-                    for cell in exercise.questions(framework)
-                ],
-                "reserved": [c.id for c in exercise.of(framework) if c.kind not in _STUDENTS],
-            }
-            for framework in exercise.frameworks
-        }
 
-    def intake(self, path: Path) -> dict[str, Any]:
-        """What is in a notebook: ``answers`` and ``framework``, or why it is ``unreadable``.
+    def intake(self, path: Path, variant: Exercise | None = None) -> dict[str, Any]:
+        """What is in a notebook: ``answers``, ``framework`` and the mark of its ``variant``.
+
+        Args:
+            path: The notebook.
+            variant: The student's own form of the exercise, if it has such.
+
+        Returns:
+            That, or why it is ``unreadable``.
 
         Raises:
             JudgeFault: If the fork server is gone.
         """
         request = {"do": "intake", "path": os.fsencode(path).decode("utf-8", "surrogateescape")}
         try:
-            reply = self._serve({**request, "spec": self._spec})
+            reply = self._serve({**request, "spec": _spec(variant or self._exercise)})
         except wire.WireError:
             return {"unreadable": "The file's name cannot be read."}
         if "gone" in reply:
@@ -97,6 +90,7 @@ class Runner:
         answers: dict[str, Given],
         seed: int,
         settled: Callable[[Result], None],
+        variant: Exercise | None = None,
     ) -> None:
         """Runs the judge on a student's answers.
 
@@ -105,20 +99,22 @@ class Runner:
             answers: By question.
             seed: For hidden inputs.
             settled: Told of each question once.
+            variant: The student's own form of the exercise, if it has such.
         """
+        exercise = variant or self._exercise
         folder = Path(tempfile.mkdtemp(dir=self._folder, prefix="run-"))
         (folder / "own.ini").write_text(INI)
-        notebook = build.judge(self._exercise, framework)
+        notebook = build.judge(exercise, framework)
         (folder / "judge.ipynb").write_text(build.dumps(notebook), encoding="utf-8")
         desk = Desk(
             folder,
-            self._exercise,
+            exercise,
             framework,
             answers,
             lambda: self._zygote(framework),
             settled,
         )
-        limits = [question.limits.seconds for question in self._exercise.questions(framework)]
+        limits = [question.limits.seconds for question in exercise.questions(framework)]
         why = "the judge's process could not be started"
         try:
             self._start()
@@ -205,6 +201,20 @@ class Runner:
                 self._server.kill()
                 self._server.wait()
             self._server = None
+
+
+def _spec(exercise: Exercise) -> dict[str, Any]:
+    """What intake has to know of an exercise, by framework."""
+    return {
+        framework: {
+            "questions": [
+                {"id": cell.id, "exports": list(cell.exports), "stub": build.starter_source(cell)}
+                for cell in exercise.questions(framework)
+            ],
+            "reserved": [c.id for c in exercise.of(framework) if c.kind not in _STUDENTS],
+        }
+        for framework in exercise.frameworks
+    }
 
 
 def new_seed() -> int:

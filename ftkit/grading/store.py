@@ -24,6 +24,13 @@ CREATE TABLE IF NOT EXISTS grades (
     PRIMARY KEY (student, question)
 )
 """
+_ANSWERS = """
+CREATE TABLE IF NOT EXISTS answers (
+    student TEXT NOT NULL, question TEXT NOT NULL, digest TEXT NOT NULL,
+    framework TEXT NOT NULL, source TEXT NOT NULL,
+    PRIMARY KEY (student, question)
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,15 @@ class Circumstances:
     seed: int
     level: str
     seconds: float
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a student handed in, as far as it counts."""
+
+    framework: str
+    sources: dict[str, str]
+    """By question, each with the helpers that it needs; empty where nothing was written."""
 
 
 def key(digest: str, judge: str, question: str) -> str:
@@ -49,6 +65,7 @@ class Store:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.execute(_SCHEMA)
+        self._connection.execute(_ANSWERS)
         self._connection.commit()
 
     def put(self, student: str, key: str, result: Result, how: Circumstances) -> None:
@@ -95,6 +112,32 @@ class Store:
             )
             for row in rows
         ]
+
+    def put_answers(self, student: str, digest: str, handed: Handed) -> None:
+        """Keeps a submission's answers, in place of those of an earlier one."""
+        rows = [
+            (student, question, digest, handed.framework, source)
+            for question, source in handed.sources.items()
+        ]
+        with self._lock, self._connection:
+            self._connection.execute("DELETE FROM answers WHERE student=?", (student,))
+            self._connection.executemany("INSERT INTO answers VALUES (?,?,?,?,?)", rows)
+
+    def has_answers(self, student: str, digest: str) -> bool:
+        """Whether the answers of this very submission are there."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT 1 FROM answers WHERE student=? AND digest=?", (student, digest)
+            ).fetchone()
+        return row is not None
+
+    def answers(self, student: str) -> Handed:
+        """A student's answers; none if nothing could be read."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT framework, question, source FROM answers WHERE student=?", (student,)
+            ).fetchall()
+        return Handed(rows[0][0] if rows else "", {row[1]: row[2] for row in rows})
 
     def close(self) -> None:
         """Closes the file."""

@@ -99,7 +99,7 @@ def _as_file(path: Path, exercise: str) -> Submission:
     canvas = _CANVAS.fullmatch(stem)
     if canvas:
         return Submission(_printable(canvas["student"]), path, canvas["id"])
-    ended = re.fullmatch(rf"(.+)_{re.escape(exercise)}(?:_(?:pytorch|tensorflow))?", stem)
+    ended = re.fullmatch(rf"(.+)_{re.escape(exercise)}(?:[._](?:pytorch|tensorflow))?", stem)
     return Submission(_printable(ended[1] if ended else stem.rsplit("_", 1)[0]), path)
 
 

@@ -1,0 +1,155 @@
+"""Grades one submission: reads it, runs its judge, keeps what each question earned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from ftkit.grading import build, store, variants
+from ftkit.grading.desk import Given
+from ftkit.grading.master import Exercise
+from ftkit.grading.roster import Assigned
+from ftkit.grading.runner import JudgeFault, Runner, new_seed
+from ftkit.grading.submissions import Submission
+from ftkit.grading.verdicts import Result, fault, refused
+
+_ATTEMPTS = 2
+NO_RECORD = "the notebook is of a release with variants, but was judged by the default"
+
+
+def grade(
+    one: Submission,
+    exercise: Exercise,
+    assigned: Assigned | None,
+    kept: store.Store,
+    runner: Runner,
+    level: str,
+) -> bool:
+    """Grades what of a submission is not graded yet.
+
+    Args:
+        one: The submission.
+        exercise: What it answers.
+        assigned: Whose variant is which, if there are variants.
+        kept: Where grades and answers are kept as they come.
+        runner: What reads it and runs its judge.
+        level: How the runner confines answers.
+
+    Returns:
+        Whether there was anything to grade.
+    """
+    if assigned:
+        own = assigned.of(exercise, one.student, one.lms_id)
+        if own is None:
+            _all_faults(one, exercise, kept, level, _UNASSIGNED)
+            return True
+        exercise = own
+    digest = one.digest()
+    keys = {
+        framework: {
+            cell.id: store.key(digest, build.judge_hash(exercise, framework), cell.id)
+            for cell in exercise.questions(framework)
+        }
+        for framework in exercise.frameworks
+    }
+    graded = any(all(kept.has(one.student, q, k) for q, k in own.items()) for own in keys.values())
+    if graded and kept.has_answers(one.student, digest):
+        return False
+    began = time.monotonic()
+    try:
+        taken: dict[str, Any] = (
+            {"unreadable": one.problem} if one.problem else runner.intake(one.path, exercise)
+        )
+    except JudgeFault as error:
+        taken = {"fault": str(error)}
+    framework = taken.get("framework", exercise.frameworks[0])
+    answers = {
+        name: Given(a["source"], tuple(a["before"]), a["problem"], tuple(a["notes"]))
+        for name, a in taken.get("answers", {}).items()
+    }
+    if "fault" not in taken:
+        sources = {q: "\n".join((*a.before, a.source)) for q, a in answers.items() if a.source}
+        every = {question: sources.get(question, "") for question in keys[framework]}
+        kept.put_answers(one.student, digest, store.Handed(framework, every))
+    if graded:
+        return False
+    read = "answers" in taken
+    told = _of_variant(taken["variant"], exercise, assigned) if read else ""
+    seed = new_seed()
+    pending = {q for q, k in keys[framework].items() if not kept.has(one.student, q, k)}
+
+    def keep(result: Result) -> None:
+        if result.question in pending:
+            pending.discard(result.question)
+            how = store.Circumstances(seed, level, time.monotonic() - began)
+            private = "; ".join(part for part in (told, result.private) if part)
+            key = keys[framework][result.question]
+            kept.put(one.student, key, replace(result, private=private), how)
+
+    if not read:
+        for question in sorted(pending):
+            tests = exercise.tests(framework, question)
+            keep(
+                refused(question, tests, taken["unreadable"])
+                if "unreadable" in taken
+                else fault(question, tests, taken["fault"])
+            )
+        return True
+    for attempt in range(1, _ATTEMPTS + 1):
+        last = attempt == _ATTEMPTS
+        runner.judge(
+            framework,
+            answers,
+            seed,
+            lambda result, last=last: (  # type: ignore[misc]
+                keep(result) if last or result.verdict != "grader fault" else None
+            ),
+            exercise,
+        )
+        if not pending:
+            break
+    return True
+
+
+_UNASSIGNED = (
+    "The record of the release has no such student. Add the student to the roster, with the name "
+    "of this folder or the platform's id, and release once more: the others' variants stay."
+)
+
+
+def _of_variant(mark: str, exercise: Exercise, assigned: Assigned | None) -> str:
+    """What the teacher should know of the variant that a notebook says it is.
+
+    It is only told, never believed.
+    """
+    if assigned is None:
+        return NO_RECORD if mark and exercise.variants else ""
+    if mark == variants.mark(exercise):
+        return ""
+    whose = " or ".join(assigned.marks(exercise).get(mark, [])[:3])
+    return f"the notebook is not this student's, but {whose or 'of no variant that is known'}"
+
+
+def give_up(
+    one: Submission, exercise: Exercise, kept: store.Store, level: str, error: Exception
+) -> None:
+    """Notes the grader's own error as its fault, for the next run to try again."""
+    known = {result.question for result in kept.results(one.student)}
+    _all_faults(one, exercise, kept, level, repr(error), known)
+
+
+def _all_faults(
+    one: Submission,
+    exercise: Exercise,
+    kept: store.Store,
+    level: str,
+    why: str,
+    but: Collection[str] = (),
+) -> None:
+    framework = exercise.frameworks[0]
+    for cell in exercise.questions(framework):
+        if cell.id not in but:
+            result = fault(cell.id, exercise.tests(framework, cell.id), why)
+            kept.put(one.student, "", result, store.Circumstances(0, level, 0.0))
