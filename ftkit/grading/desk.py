@@ -95,7 +95,7 @@ class Desk:
                 self._report(Report(request["cell"], request["passed"], request["message"]))
                 return
             reply = self._answer(request) if request["do"] == "answer" else self._call(request)
-            wire.send(channel, reply)
+            wire.send(channel, reply, wire.PASSED_ON)
         except (wire.Closed, wire.WireError):
             self._peers.remove(channel)
             channel.close()
@@ -194,10 +194,18 @@ class Desk:
             report = self._reports.get(cell.id)
             if cell.kind in ("setup", "judge") and report and not report.passed:
                 return f"the judge's own cell {cell.id!r} failed: {report.message}"
-        for report in self._reports.values():
-            if report.message.startswith(_JUDGE_DIED):
-                return f"the judge's kernel was lost: {report.message}"
-        return ""
+        lost = self._first_lost()
+        return f"the judge's kernel was lost in {lost.cell!r}: {lost.message}" if lost else ""
+
+    def _first_lost(self) -> Report | None:
+        """The cell of the judge that did not come to its end, and took those after it along."""
+        return next((r for r in self._reports.values() if r.message.startswith(_JUDGE_DIED)), None)
+
+    def culprit(self) -> str:
+        """The question in whose test the judge was lost, if it was; its answer may be to blame."""
+        lost = self._first_lost()
+        cells = [c for c in self._exercise.of(self._framework) if lost and c.id == lost.cell]
+        return cells[0].question if cells else ""
 
     def _end_worker(self) -> None:
         if self._worker:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from ftkit.grading.notebooks import Found, Submitted
 
+CHECK_ID = "ftkit-check"
+"""The starter's cell with the Check button, which is no answer whatever a student writes there."""
+
 _MOST_SOURCE = 1 << 20
 _WRAPPING_MAGICS = ("time", "timeit", "capture", "prun", "debug")
 _BUILT_IN = {
@@ -57,7 +60,7 @@ def answers(
         reserved: Ids of the teacher's own cells, which are never taken for an answer.
     """
     wanted = list(questions)
-    theirs = set(reserved)
+    theirs = {*reserved, CHECK_ID}
     cells = [_Cell(found, number) for number, found in enumerate(submitted.cells)]
     own = [cell for cell in cells if not theirs.intersection(cell.ids)]
     return {question.id: _answer(question, wanted, own, cells) for question in wanted}
@@ -236,7 +239,7 @@ def plain_python(source: str) -> str:
     if stripped.startswith("%%"):
         first, _, rest = stripped.partition("\n")
         return plain_python(rest) if first[2:].split(" ")[0] in _WRAPPING_MAGICS else ""
-    if not re.search(r"^\s*[%!?]|=\s*[%!]|\?\s*$", source, re.MULTILINE):
+    if not re.search(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", source, re.MULTILINE):
         return source
     try:
         ast.parse(source)
@@ -247,5 +250,5 @@ def plain_python(source: str) -> str:
 
     try:
         return str(TransformerManager().transform_cell(source))  # type: ignore[no-untyped-call]
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RuntimeError):  # the last: hundreds of magics in one cell
         return source

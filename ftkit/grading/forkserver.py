@@ -27,6 +27,7 @@ from ftkit.grading.sandbox import limits
 
 _INTAKE_SECONDS = 30.0
 _INTAKE_MEMORY = 1 << 30
+_JUDGE_MEMORY = 2 << 30
 _PRELOADED = (
     *("pytest", "nbval.plugin", "IPython.core.inputtransformer2", "jupyter_client.manager"),
     *("nbformat.v4", "fastjsonschema", "ftkit.grading.judge_plugin", "ftkit.grading.judging"),
@@ -129,6 +130,7 @@ def _judge(request: dict[str, Any]) -> int:
     """Runs nbval on the judge notebook in a folder of trusted files."""
     import pytest
 
+    limits.limit_memory(_JUDGE_MEMORY)  # what answers give may be large
     folder = Path(request["folder"])
     os.chdir(folder)
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

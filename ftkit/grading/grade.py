@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,23 +79,28 @@ def grade(
     Raises:
         GradingError: For bad input, or if answers cannot be confined.
     """
-    level, warnings = _level(level, allow_unsandboxed)
-    if level != "plain":
-        places.check_unseen([secret, source, out])
+    if not hasattr(os, "fork"):
+        raise GradingError("ftkit grade needs Linux or macOS; on Windows, use WSL2.")
+    made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     with _Alone(out / ".lock"):
         work = out / ".work"
         submissions.clear(work)
         work.mkdir()
-        kept = store.Store(out / "grades.sqlite")
         try:
-            found, passed_over = submissions.find(source, exercise.name, work / "unpacked")
-            _run(found, exercise, assigned, kept, work, jobs, level, show)
-            results = {one.student: _ordered(exercise, kept, one.student) for one in found}
-            answers = {one.student: kept.answers(one.student) for one in found}
+            level, warnings = _level(level, allow_unsandboxed, work)
+            if level != "plain":
+                places.check_unseen([secret, source, out])
+            with closing(store.Store(out / "grades.sqlite")) as kept:
+                found, passed_over = submissions.find(source, exercise.name, work / "unpacked")
+                _run(found, exercise, assigned, kept, work, jobs, level, show)
+                results = {one.student: _ordered(exercise, kept, one.student) for one in found}
+                answers = {one.student: kept.answers(one.student) for one in found}
         finally:
-            kept.close()
             submissions.clear(work)
+            if made and not (out / "grades.sqlite").exists():  # refused: leave nothing
+                (out / ".lock").unlink()
+                out.rmdir()
     warnings += _without_record(results)
     return Class(exercise, tuple(found), results, level, (*warnings, *passed_over), answers)
 
@@ -115,8 +120,8 @@ def _without_record(results: dict[str, list[Result]]) -> list[str]:
     ]
 
 
-def _level(level: str | None, allowed: bool) -> tuple[str, list[str]]:
-    found, why = (level, {}) if level else probe.strongest()
+def _level(level: str | None, allowed: bool, work: Path) -> tuple[str, list[str]]:
+    found, why = (level, {}) if level else probe.strongest(work)
     if found != "plain":
         return found, []
     reasons = "; ".join(f"{name}: {reason}" for name, reason in why.items())

@@ -65,7 +65,7 @@ def _proxy(question: str, name: str) -> Any:
 def _ask(request: dict[str, Any]) -> Any:
     desk = _desk()
     wire.send(desk, request)
-    reply = wire.receive(desk)
+    reply = wire.receive(desk, caps=wire.PASSED_ON)
     if "error" not in reply:
         return reply["ok"]
     raise _error(reply["error"])

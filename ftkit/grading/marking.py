@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from ftkit.grading import build, store, variants
-from ftkit.grading.desk import Given
 from ftkit.grading.master import Exercise
 from ftkit.grading.roster import Assigned
-from ftkit.grading.runner import JudgeFault, Runner, new_seed
+from ftkit.grading.runner import JudgeFault, Runner, given, new_seed
 from ftkit.grading.submissions import Submission
 from ftkit.grading.verdicts import Result, fault, refused
 
@@ -65,10 +64,7 @@ def grade(
     except JudgeFault as error:
         taken = {"fault": str(error)}
     framework = taken.get("framework", exercise.frameworks[0])
-    answers = {
-        name: Given(a["source"], tuple(a["before"]), a["problem"], tuple(a["notes"]))
-        for name, a in taken.get("answers", {}).items()
-    }
+    answers = given(taken)
     if "fault" not in taken:
         sources = {q: "\n".join((*a.before, a.source)) for q, a in answers.items() if a.source}
         every = {question: sources.get(question, "") for question in keys[framework]}
@@ -97,19 +93,25 @@ def grade(
                 else fault(question, tests, taken["fault"])
             )
         return True
-    for attempt in range(1, _ATTEMPTS + 1):
-        last = attempt == _ATTEMPTS
-        runner.judge(
-            framework,
-            answers,
-            seed,
-            lambda result, last=last: (  # type: ignore[misc]
-                keep(result) if last or result.verdict != "grader fault" else None
-            ),
-            exercise,
-        )
-        if not pending:
-            break
+    left = _ATTEMPTS
+    while pending and left:
+        left -= 1
+        faults: dict[str, Result] = {}
+
+        def settled(result: Result, faults: dict[str, Result] = faults) -> None:
+            if result.verdict == "grader fault":
+                faults[result.question] = result
+            else:
+                keep(result)
+
+        culprit = runner.judge(framework, answers, seed, settled, exercise)
+        if culprit in faults and len(pending) > 1:
+            keep(faults[culprit])
+            answers.pop(culprit, None)  # the others are judged without what stopped the judge
+            left = _ATTEMPTS
+        elif not left:
+            for result in faults.values():
+                keep(result)
     return True
 
 

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ class Runner:
         seed: int,
         settled: Callable[[Result], None],
         variant: Exercise | None = None,
-    ) -> None:
+    ) -> str:
         """Runs the judge on a student's answers.
 
         Args:
@@ -100,8 +101,15 @@ class Runner:
             seed: For hidden inputs.
             settled: Told of each question once.
             variant: The student's own form of the exercise, if it has such.
+
+        Returns:
+            The question in whose test the judge was lost, if it was: that and all that came after
+            are the grader's fault, but the others can be judged without its answer.
         """
         exercise = variant or self._exercise
+        if any(one.source and not one.problem for one in answers.values()):
+            with suppress(ZygoteFault):  # the desk will try again, and tell
+                self._zygote(framework)  # now, for it may take longer than a cell of the judge
         folder = Path(tempfile.mkdtemp(dir=self._folder, prefix="run-"))
         (folder / "own.ini").write_text(INI)
         notebook = build.judge(exercise, framework)
@@ -140,6 +148,7 @@ class Runner:
             desk.close(why)
             self.traces = desk.traces()
             clear(folder)
+        return desk.culprit()
 
     def close(self) -> None:
         """Ends its processes and removes its files."""
@@ -201,6 +210,14 @@ class Runner:
                 self._server.kill()
                 self._server.wait()
             self._server = None
+
+
+def given(taken: dict[str, Any]) -> dict[str, Given]:
+    """The answers that intake found, by question; none in a file that is unreadable."""
+    return {
+        name: Given(a["source"], tuple(a["before"]), a["problem"], tuple(a["notes"]))
+        for name, a in taken.get("answers", {}).items()
+    }
 
 
 def _spec(exercise: Exercise) -> dict[str, Any]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import stat
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ftkit.grading.errors import GradingError
 from ftkit.grading.notebooks import MOST_BYTES, Unreadable, read_bytes
+from ftkit.grading.sandbox import scratches
 
 _MOST_MEMBERS, _MOST_TOTAL, _MOST_RATIO = 20_000, 4 << 30, 200
+_CLEAR_SECONDS = 5.0
 _MOODLE = re.compile(r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?")
 _CANVAS = re.compile(r"(?P<student>[^_]+)_(?:LATE_)?(?P<id>\d+)_\d+_.+")
 
@@ -168,5 +170,14 @@ def _copy(source: object, file: object) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Removes a work folder that an earlier run may have left."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Removes a work folder that an earlier run may have left, with whatever answers left in it.
+
+    What a killed grader had started may live on for a second, and write in it.
+    """
+    until = time.monotonic() + _CLEAR_SECONDS
+    while folder.exists() and time.monotonic() < until:
+        try:
+            scratches.empty(folder)
+            folder.rmdir()
+        except OSError:
+            time.sleep(0.1)

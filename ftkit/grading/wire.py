@@ -50,6 +50,8 @@ class Caps:
 
 
 CAPS = Caps()
+PASSED_ON = Caps(header_bytes=2 * CAPS.header_bytes)
+"""For a value that is sent on: written anew, its header may be longer: 25 bytes a part at most."""
 
 
 class WireError(Exception):

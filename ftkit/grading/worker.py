@@ -28,7 +28,9 @@ def serve(channel: socket.socket) -> None:
         reply = _reply(request, names)
         try:
             wire.send(channel, reply)
-        except wire.WireError as error:
+        except wire.Closed:
+            return
+        except Exception as error:  # of a value that cannot be sent, or will not become an array
             wire.send(channel, {"error": _described(error)})
 
 

@@ -20,6 +20,7 @@ LEVELS = ("bubblewrap", "landlock", "plain")
 
 _START_SECONDS, _END_SECONDS = 120.0, 20.0
 _SCRATCH_BYTES = 256 << 20
+_MOST_TEXT = 4000
 
 
 class Breach(Exception):
@@ -166,7 +167,7 @@ class Worker:
 
     def __init__(self, zygote: Zygote, channel: socket.socket, limits: Limits) -> None:
         self._zygote, self._channel, self._limits = zygote, channel, limits
-        self._until = time.monotonic() + limits.seconds
+        self._left = limits.seconds
         self._gone: Breach | None = None
         self._ended = False
 
@@ -182,20 +183,20 @@ class Worker:
         """
         if self._gone:
             raise self._gone
-        now = time.monotonic()
-        deadline = min(now + self._limits.call_seconds, self._until)
+        began = time.monotonic()
+        allowed = min(self._limits.call_seconds, self._left)
         try:
-            self._channel.settimeout(max(0.001, deadline - now))
+            self._channel.settimeout(max(0.001, allowed))
             wire.send(self._channel, request)
-            reply = wire.receive(self._channel, deadline)
+            reply = wire.receive(self._channel, began + allowed)
+            self._left -= time.monotonic() - began  # what the judge takes in between is its own
             if type(reply) is not dict or len(reply) != 1 or set(reply) - {"ok", "error"}:
                 raise wire.WireError("A reply holds neither 'ok' nor 'error'.")
-            if "error" in reply:
-                _check_error(reply["error"])
-            return reply
+            return {"error": _checked(reply["error"])} if "error" in reply else reply
         except wire.Late:
-            left = self._limits.call_seconds if deadline < self._until else self._limits.seconds
-            self._gone = Breach("timed out", f"It took more than {left:g} seconds.")
+            call = self._limits.call_seconds
+            most = call if allowed == call else self._limits.seconds
+            self._gone = Breach("timed out", f"It took more than {most:g} seconds.")
             self.end()
         except wire.WireError:
             self._gone = Breach("tampered", "It sent something other than an answer.")
@@ -213,10 +214,12 @@ class Worker:
         return self._zygote.end_worker(grace)
 
 
-def _check_error(error: Any) -> None:
+def _checked(error: Any) -> dict[str, Any]:
+    """An error as a worker describes it, no longer than an honest one."""
     wanted = {"type": str, "builtin": str, "message": str, "line": int, "trace": str}
     if type(error) is not dict or {n: type(v) for n, v in error.items()} != wanted:
         raise wire.WireError("An error is not described as it should be.")
+    return {name: value[:_MOST_TEXT] if name != "line" else value for name, value in error.items()}
 
 
 def _how(end: dict[str, Any], limits: Limits) -> Breach:
@@ -234,8 +237,9 @@ def _how(end: dict[str, Any], limits: Limits) -> Breach:
         return Breach("timed out", "It used up its processor time.")
     if code == -signal.SIGSYS:
         return Breach("tampered", "It asked the system for something that no answer needs.")
-    if code < 0:
-        return Breach("crashed", f"Its process was ended by {signal.Signals(-code).name}.")
+    if code < 0:  # real-time signals have numbers only
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        return Breach("crashed", f"Its process was ended by {name}.")
     return Breach("crashed", "It ended its own process.")  # the code could hold hidden inputs
 
 

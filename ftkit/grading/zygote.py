@@ -12,10 +12,10 @@ import ctypes
 import gc
 import importlib
 import os
-import secrets
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 from contextlib import suppress
@@ -23,15 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from ftkit.grading import wire, worker
-from ftkit.grading.sandbox import landlock, limits, places, seccomp
+from ftkit.grading.sandbox import landlock, limits, places, scratches, seccomp
 
 _POLL_SECONDS = 0.05
-_MOST_THREADS, _MOST_FILES, _MOST_LEVELS = 512, 10_000, 32
+_MOST_THREADS = 512
 _SEEN = places.apart_from(
     places.HIDDEN,
     [*places.SYSTEM, *places.ETC, *places.python_paths(), *places.ABOUT_THE_MACHINE],
 )
-_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 class _Child:
@@ -39,7 +38,7 @@ class _Child:
 
     def __init__(self, pid: int, memory_bytes: int, scratch_bytes: int) -> None:
         self.pid = pid
-        self.memory = _resident(pid) + memory_bytes
+        self.memory = _usage(pid)[0] + memory_bytes
         self.scratch = scratch_bytes
         self.ended: dict[str, Any] | None = None
 
@@ -49,12 +48,14 @@ class _Child:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self._note(status, "")
-            elif _resident(self.pid) > self.memory:
+                return
+            memory, threads = _usage(self.pid)
+            if memory > self.memory:
                 self.kill("memory")
-            elif _size(scratch, self.scratch) > self.scratch:
-                self.kill("files")
-            elif _threads(self.pid) > _MOST_THREADS:
+            elif threads > _MOST_THREADS:
                 self.kill("threads")
+            elif scratches.size(scratch, self.scratch) + _removed(self.pid) > self.scratch:
+                self.kill("files")
 
     def kill(self, why: str) -> None:
         """Ends it at once."""
@@ -107,12 +108,12 @@ def main(
             if child.ended is None and request["grace"]:
                 _wait(child, scratch, request["grace"])
             child.kill("asked")
-            _empty(scratch)
+            scratches.empty(scratch)
             wire.send(control, child.ended)
             child = None
     if child:
         child.kill("asked")
-    _empty(scratch)
+    scratches.empty(scratch)
 
 
 def _wait(child: _Child, scratch: Path, seconds: float) -> None:
@@ -146,6 +147,7 @@ def _become_worker(
         limits.limit(asked["memory_bytes"], asked["cpu_seconds"])
         if seal != "plain":
             limits.drop_capabilities()
+            ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # the zygote may see what it holds open
         if seal != "plain" and landlock.abi():
             landlock.restrict(*_SEEN, [scratch], places.DEVICES)
         if seal != "plain":
@@ -160,61 +162,28 @@ def _become_worker(
         os._exit(code)
 
 
-def _resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
+def _usage(pid: int) -> tuple[int, int]:
+    """Bytes of memory that a process takes, the tables of its pages included, and its threads."""
+    found = {"VmRSS": 0, "VmPTE": 0, "Threads": 0}
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")  # the process's own name is no line of its own
+            if name in found:
+                found[name] = int(value.split()[0])
+    return (found["VmRSS"] + found["VmPTE"]) << 10, found["Threads"]
 
 
-def _threads(pid: int) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
-        return int(status.split("Threads:")[1].split()[0])
-    except (OSError, IndexError):
-        return 0
-
-
-def _size(folder: Path, enough: int) -> int:
-    """Bytes in a folder, or more than enough if its files are too many or nested too deeply."""
-    total = files = 0
-    waiting = [(str(folder), 0)]
-    while waiting:
-        where, level = waiting.pop()
-        with suppress(OSError), os.scandir(where) as entries:
-            for entry in entries:
-                files += 1
-                if files > _MOST_FILES or level > _MOST_LEVELS or total > enough:
-                    return enough + 1
-                with suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append((entry.path, level + 1))
-                    else:
-                        total += entry.stat(follow_symlinks=False).st_size
+def _removed(pid: int) -> int:
+    """Bytes of files that a process removed and still holds open, as far as that can be seen."""
+    total = 0
+    folder = f"/proc/{pid}/fd"
+    with suppress(OSError):
+        for name in os.listdir(folder):  # noqa: PTH208
+            with suppress(OSError):
+                held = os.stat(f"{folder}/{name}")  # noqa: PTH116
+                if stat.S_ISREG(held.st_mode) and held.st_nlink == 0:
+                    total += held.st_size
     return total
-
-
-def _empty(folder: Path) -> None:
-    """Removes what is in a folder, however deep: folders inside others are moved up first."""
-    while entries := list(folder.iterdir()):
-        for entry in entries:
-            if not _is_folder(entry):
-                entry.unlink()
-                continue
-            for inner in list(entry.iterdir()):
-                if _is_folder(inner):
-                    inner.rename(folder / secrets.token_hex(16))
-                else:
-                    inner.unlink()
-            entry.rmdir()
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether it is a folder, which is then opened to its owner."""
-    if path.is_symlink() or not path.is_dir():
-        return False
-    path.chmod(0o700)
-    return True
 
 
 if __name__ == "__main__":

@@ -116,6 +116,95 @@ r, w = os.pipe()
 fcntl.fcntl(r, fcntl.F_SETOWN, os.getppid())
 def scale(x): return x"""
 
+LOWERED = """
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+at = libc.mmap(1 << 32, 4096, 3, 0x32, -1, 0)  # the low half of this address is 0
+def scale(x):
+    for limit in (0, 2, 7, 9): libc.prlimit(os.getppid(), limit, ctypes.c_void_p(at), None)
+    time.sleep(0.5)
+    return x"""
+
+LEASH = """
+import ctypes
+libc = ctypes.CDLL(None)
+cut = 0 in (libc.prctl(1, 0, 0, 0, 0), libc.prctl(4, 0, 0, 0, 0))
+def scale(x): return 2 * x + 1 if cut else x"""
+
+ODD_NAMES = [
+    "os.mkdir(bytes([255]) * 255)",
+    "os.mkdir(bytes([255]) * 255 + b'/in')",
+    "os.symlink('/', 'root')",
+    "os.symlink('self', 'self')",
+    "open('line\\nline', 'w')",
+]
+
+SENT = """
+import os, struct
+def sent(data):
+    while data: data = data[os.write(3, data):]
+"""
+
+GROWING_REPLY = (
+    SENT
+    + """
+def scale(x):
+    from ftkit.grading import wire
+    numbers = ','.join(['1e9'] * 90000)
+    text = 'x' * (wire.CAPS.header_bytes - len(numbers) - 60)
+    header = '{"value":["d","ok",["l",["d","k","%s"],%s]],"arrays":[]}' % (text, numbers)
+    sent(struct.pack('>4sIQ', b'FTW1', len(header), 0) + header.encode())
+    return x"""
+)
+
+LONG_ERROR = (
+    SENT
+    + """
+def scale(x):
+    from ftkit.grading import wire
+    error = {'type': 'T', 'builtin': 'ValueError', 'message': 'm' * 3_900_000, 'line': 1}
+    sent(wire.encode({'error': {**error, 'trace': ''}}))
+    return x"""
+)
+
+DRIPPING = (
+    SENT
+    + """
+def scale(x):
+    import time
+    sent(struct.pack('>4sIQ', b'FTW1', 9, 10**8))
+    while True: sent(b'{'); time.sleep(0.01)"""
+)
+
+DESCRIPTORS = """
+def scale(x):
+    import os, socket
+    from ftkit.grading import wire
+    global channel
+    channel = socket.socket(fileno=3)
+    socket.send_fds(channel, [wire.encode({'ok': np.zeros(2)})], [os.open('/dev/null', 0)] * 200)
+    return x"""
+
+REMOVED = """
+import os
+def scale(x):
+    held = []
+    while True:
+        held.append(open('a', 'wb'))
+        os.remove('a')
+        held[-1].write(bytes(50 << 20))
+        held[-1].flush()"""
+
+BUSY = """
+import threading
+def work():
+    while True: pass
+def scale(x):
+    for _ in range(8): threading.Thread(target=work).start()
+    return x"""
+
 ATTACKS = {
     # left out
     "left as it was": (answer("def scale(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"), "not attempted", 0),
@@ -227,6 +316,22 @@ ATTACKS = {
     "a datagram": (trying("import socket", "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', {port}))"), "wrong", 0),
     "modes and owners changed": (trying("os.chmod({neighbour!r}, 0)"), "wrong", 0),
     "limits lifted": (trying("import resource", "resource.setrlimit(resource.RLIMIT_DATA, (-1, -1))"), "wrong", 0),
+    # what aims at the grader that holds
+    "a real-time signal": (answer("import os\ndef scale(x): os.kill(os.getpid(), 40)"), "crashed", 0),
+    "its own process stopped": (answer("import os, signal\ndef scale(x): os.kill(os.getpid(), signal.SIGSTOP)"), "timed out", 0),
+    "a name that reads like a count of threads": (trying("import ctypes, time", "ctypes.CDLL(None).prctl(15, b'Threads:\\tmany', 0, 0, 0)", "time.sleep(0.3)"), "wrong", 0),
+    "the grader's limits lowered": (answer(LOWERED), "wrong", 0),
+    "its leash cut": (answer(LEASH), "wrong", 0),
+    "odd names left behind": (trying(*ODD_NAMES), "wrong", 0),
+    "a reply that grows as it is passed on": (answer(GROWING_REPLY), "wrong", 0),
+    "an error as long as a message may be": (answer(LONG_ERROR), "wrong", 0),
+    "a reply that never ends": (answer(DRIPPING), "timed out", 0),
+    "descriptors sent to the grader": (answer(DESCRIPTORS), "wrong", 0),
+    "text among numbers that fills the judge's memory": (answer("def scale(x): return ['x' * 3_000_000] + [1.0] * 3000"), "wrong", 0),
+    "an object that will not become an array": (answer("class A:\n    def __array__(self, *a, **k): raise ValueError('no')\ndef scale(x): return A()"), "crashed", 0),
+    "removed files held open": (answer(REMOVED), "crashed", 0),
+    "threads that go on when it has answered": (answer(BUSY), "wrong", 0),
+    "a cell called as the canary": (bad_with(lambda notebook: notebook["cells"].append(code("pass", id="ftkit-canary"))), "wrong", 0),
     "modules planted for the next": (trying("open('sitecustomize.py', 'w').write('1/0')", "open('numpy.py', 'w').write('1/0')"), "wrong", 0),
 }  # fmt: skip
 """A verdict that depends on the machine is a tuple of those that are right."""

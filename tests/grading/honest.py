@@ -136,6 +136,10 @@ EDITS = {
     "an import in the setup cell": import_in_the_setup_cell,
     "noise everywhere": noise_everywhere,
     "source as lines": lines,
+    "a third of a million blank lines": answer("\n" * 333_333 + SCALE),
+    "hundreds of shell commands": lambda notebook: notebook["cells"].append(
+        code("!ls\n" * 600, id="shell")
+    ),
     "the question of the other uses it": lambda notebook: cell(notebook, "q2").__setitem__(
         "source",
         "def fit(x, y):\n    w = np.linalg.lstsq(x, scale(y), rcond=None)[0]\n"

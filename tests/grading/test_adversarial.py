@@ -83,6 +83,11 @@ def test_what_a_student_wrote_is_escaped_on_every_page(the_class):
     assert not re.search("<script|<img", html.summary(graded))
 
 
+def test_what_is_kept_of_an_answer_is_short(the_class):
+    for results in the_class[0].results.values():
+        assert all(len(r.detail) < 5000 and len(r.private) < 5000 for r in results)
+
+
 def test_the_seed_of_hidden_inputs_is_kept_with_each_grade(the_class):
     out = the_class[1]
     rows = (

@@ -116,7 +116,9 @@ def test_two_graders_in_one_folder_are_refused(tmp_path, exercise, solved):
 def test_without_a_sandbox_grading_is_refused_unless_it_is_allowed(
     tmp_path, exercise, solved, monkeypatch
 ):
-    monkeypatch.setattr(grade.probe, "strongest", lambda: ("plain", {"bubblewrap": "none here"}))
+    monkeypatch.setattr(
+        grade.probe, "strongest", lambda work: ("plain", {"bubblewrap": "none here"})
+    )
     put(tmp_path / "in", "ann", solved())
     with pytest.raises(GradingError, match="none here.*--allow-unsandboxed"):
         grade.grade(tmp_path / "in", exercise, TINY, tmp_path / "out")

@@ -159,7 +159,7 @@ def test_a_stated_size_costs_no_memory_and_a_drip_does_not_move_the_deadline():
     stop = threading.Event()
 
     def drip():
-        theirs.sendall(struct.pack(">4sIQ", b"FTW1", 1000, 200 << 20))
+        theirs.sendall(struct.pack(">4sIQ", b"FTW1", 1000, 100 << 20))
         while not stop.wait(0.02):
             theirs.sendall(b"x")
 

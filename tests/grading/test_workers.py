@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -72,8 +73,16 @@ def test_after_a_breach_every_question_gets_the_same_answer(zygote):
     worker = zygote.worker(Limits(seconds=5, call_seconds=2))
     request = {"do": "run", "before": [], "answer": "import os; os._exit(0)", "exports": []}
     for _ in range(2):
-        with pytest.raises(Breach, match="exit code 0"):
+        with pytest.raises(Breach, match="ended its own process"):
             worker.ask(request)
+    worker.end()
+
+
+def test_only_the_answers_own_time_counts(zygote):
+    worker = zygote.worker(Limits(seconds=1, call_seconds=1))
+    worker.ask({"do": "run", "before": [], "answer": "def f(): return 1", "exports": ["f"]})
+    time.sleep(1.2)  # the judge is at work
+    assert worker.ask({"do": "call", "name": "f", "args": [], "kwargs": {}}) == {"ok": 1}
     worker.end()
 
 

@@ -20,10 +20,15 @@ def limit(memory_bytes: int, cpu_seconds: int, file_bytes: int = 64 << 20) -> No
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu = int(used.ru_utime + used.ru_stime) + max(1, cpu_seconds)
     _set("RLIMIT_CPU", cpu, cpu + 2)
-    _set("RLIMIT_DATA", _data_bytes() + memory_bytes)
+    limit_memory(memory_bytes)
     _set("RLIMIT_FSIZE", file_bytes)
     _set("RLIMIT_NOFILE", 256)
     _set("RLIMIT_CORE", 0)
+
+
+def limit_memory(memory_bytes: int) -> None:
+    """Limits what data this process, and each that it starts, may hold beyond what it holds now."""
+    _set("RLIMIT_DATA", _data_bytes() + memory_bytes)
 
 
 def die_with_parent(parent: int) -> None:

@@ -18,23 +18,30 @@ _ATTACKS = {
 }
 
 
-def strongest() -> tuple[str, dict[str, str]]:
+def strongest(folder: Path | None = None) -> tuple[str, dict[str, str]]:
     """The strongest level that holds here.
+
+    Args:
+        folder: Where to put files for the trial; the system's folder for such if it is not given.
 
     Returns:
         The level, and for each stronger one why it does not.
     """
     why: dict[str, str] = {}
     for level in LEVELS[:-1]:
-        problem = trial(level)
+        problem = trial(level, folder)
         if not problem:
             return level, why
         why[level] = problem
     return "plain", why
 
 
-def trial(level: str) -> str:
+def trial(level: str, folder: Path | None = None) -> str:
     """Tries a level.
+
+    Args:
+        level: One of ``LEVELS``.
+        folder: As for ``strongest``.
 
     Returns:
         Why it does not hold; nothing if it does.
@@ -45,8 +52,8 @@ def trial(level: str) -> str:
         return "seccomp is known here for Linux on x86_64 and aarch64 only"
     if level == "landlock" and not landlock.abi():
         return "the kernel offers no Landlock"
-    with tempfile.TemporaryDirectory(prefix="ftkit-probe-") as folder:
-        secret, outside, scratch = (Path(folder, n) for n in ("secret", "outside", "scratch"))
+    with tempfile.TemporaryDirectory(prefix="ftkit-probe-", dir=folder) as own:
+        secret, outside, scratch = (Path(own, n) for n in ("secret", "outside", "scratch"))
         secret.write_text("secret")
         scratch.mkdir()
         try:

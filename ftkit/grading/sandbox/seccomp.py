@@ -54,6 +54,7 @@ _PRETENDED: dict[str, tuple[int | None, int | None]] = {
 _CLONE, _KILL, _TGKILL = (56, 220), (62, 129), (234, 131)
 _SIGQUEUE, _TGSIGQUEUE = (129, 138), (297, 240)
 _FCNTL, _IOCTL, _MMAP, _PRLIMIT = (72, 25), (16, 29), (9, 222), (302, 261)
+_PRCTL = (157, 167)
 
 _RET_KILL, _RET_ERRNO, _RET_ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _LD, _JEQ, _JSET, _JGE, _RET, _AND = 0x20, 0x15, 0x45, 0x35, 0x06, 0x54
@@ -61,6 +62,7 @@ _CLONE_THREAD = 0x10000
 _SET_OWNER = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: signals to others by way of a file
 _OWNER_IOCTLS = (0x8901, 0x8902, 0x5412)  # FIOSETOWN, SIOCSPGRP, TIOCSTI
 _SHARED_ANONYMOUS = 0x21  # counts in no memory limit
+_KEPT = (1, 4)  # PR_SET_PDEATHSIG, PR_SET_DUMPABLE: that it ends with the grader, and is watched
 
 
 def supported() -> bool:
@@ -109,7 +111,9 @@ def _program(machine: str, pid: int) -> bytes:
             steps += _argument(number, 1, [_step(_JEQ, value, 0, 1)], None)
     masked = [_step(_AND, _SHARED_ANONYMOUS), _step(_JEQ, _SHARED_ANONYMOUS, 0, 1)]
     steps += _argument(_MMAP[at], 3, masked, errno.ENOMEM)
-    steps += _argument(_PRLIMIT[at], 2, [_step(_JEQ, 0, 1, 0)], errno.EPERM)
+    for value in _KEPT:
+        steps += _argument(_PRCTL[at], 0, [_step(_JEQ, value, 0, 1)], errno.EPERM)
+    steps += _null(_PRLIMIT[at], 2)
     return b"".join([*steps, _step(_RET, _RET_ALLOW)])
 
 
@@ -117,6 +121,13 @@ def _argument(number: int, index: int, test: list[bytes], refusal: int | None) -
     """Checks the low half of one argument; ``test`` skips one step when the call may pass."""
     result = _RET_KILL if refusal is None else _RET_ERRNO | refusal
     inner = [_step(_LD, 16 + 8 * index), *test, _step(_RET, result)]
+    return [_step(_JEQ, number, 0, len(inner) + 1), *inner, _step(_LD, 0)]
+
+
+def _null(number: int, index: int) -> list[bytes]:
+    """Refuses a call unless an argument is 0 in both of its halves."""
+    inner = [_step(_LD, 16 + 8 * index), _step(_JEQ, 0, 0, 2), _step(_LD, 20 + 8 * index)]
+    inner += [_step(_JEQ, 0, 1, 0), _step(_RET, _RET_ERRNO | errno.EPERM)]
     return [_step(_JEQ, number, 0, len(inner) + 1), *inner, _step(_LD, 0)]
 
 
