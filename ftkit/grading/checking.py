@@ -6,69 +6,28 @@ import json
 import os
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ftkit.grading import extract, notebooks, tries
 from ftkit.grading.desk import Given
 from ftkit.grading.errors import GradingError
+from ftkit.grading.findings import Checked, Finding, finding
 from ftkit.grading.master import Cell, Exercise, Limits
 from ftkit.grading.runner import Runner, new_seed
 from ftkit.grading.verdicts import Result
 
-_WORDS = {
-    "passed": "every visible test holds",
-    "partly": "some of the visible tests hold",
-    "wrong": "it runs, but its results are not right",
-    "not attempted": "it is as it was handed out: write your answer in its cell",
-    "crashed": "it could not be run to its end",
-    "timed out": "it took too long and was stopped",
-    "out of memory": "it took too much memory and was stopped",
-    "tampered": "it sent something other than an answer",
-    "grader fault": "the check itself failed; your answer is not to blame",
-}
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a check found, question by question; prints as a short report."""
-
-    exercise: str
-    results: tuple[Result, ...]
-    hints: dict[str, tuple[str, ...]]
-    """Those that are due, by question."""
-    traces: dict[str, str]
-    """Where exceptions were raised; shown only if asked for."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether every question passed."""
-        return all(result.verdict == "passed" for result in self.results)
-
-    def __str__(self) -> str:
-        lines: list[str] = []
-        for result in self.results:
-            name = f"{self.exercise}.{result.question}"
-            lines.append(f"{name}: {result.verdict} – {_WORDS[result.verdict]}")
-            messages = [t.message for t in result.tests if t.message]
-            if result.verdict not in ("passed", "not attempted"):
-                lines += [f"    {'✓' if t.passed else '✗'} {t.title}" for t in result.tests]
-                shown = messages[0] if messages else result.detail
-                lines += [f"    {line}" for line in shown.split("\n") if line.strip()]
-                if result.verdict == "grader fault":
-                    lines.append(f"    {result.private}")
-                trace = self.traces.get(result.question, "")
-                lines += [f"    {line}" for line in trace.split("\n") if line]
-            for number, hint in enumerate(self.hints.get(result.question, ()), 1):
-                lines.append(f"    hint {number}: {hint}")
-        return "\n".join(lines)
-
-    __repr__ = __str__
+_MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
 
 
 def check_notebook(
-    path: Path, question: str = "", trace: bool = False, cells: tuple[str, ...] = ()
+    path: Path,
+    question: str = "",
+    trace: bool = False,
+    cells: tuple[str, ...] = (),
+    told: Callable[[Finding], None] = lambda found: None,
 ) -> Checked:
     """Checks a notebook's visible tests.
 
@@ -77,51 +36,50 @@ def check_notebook(
         question: The only one to check, such as ``q1``; all if it is empty.
         trace: Whether to tell where in the answer an exception was raised.
         cells: Sources of cells as they were last run, which count before what the file holds.
+        told: Told of each question as its tests end.
 
     Raises:
         GradingError: If it is no notebook that was built from an exercise.
     """
     if not hasattr(os, "fork"):
         raise GradingError("ftkit check needs Linux or macOS; on Windows, use WSL2.")
-    try:
-        submitted = notebooks.parse(notebooks.read_bytes(path.resolve()))
-    except notebooks.Unreadable as error:
-        raise GradingError(f"{path}: {error}") from None
-    exercise = _exercise(path, submitted.ours, submitted.framework)
+    submitted, exercise = read(path)
     if question:
         exercise = _only(exercise, question)
     framework = exercise.frameworks[0]
-    questions = exercise.questions(framework)
+    questions = {cell.id: cell for cell in exercise.questions(framework)}
     given = _answers(submitted, exercise)
     if cells:
         run = notebooks.Submitted(tuple(notebooks.Found((), source) for source in cells))
         given |= {name: one for name, one in _answers(run, exercise).items() if one.source}
-    results: list[Result] = []
+    found: dict[str, tuple[Result, int]] = {}
+
+    def settled(result: Result) -> None:
+        due = _record(exercise.name, result, given[result.question].source)
+        found[result.question] = (result, due)
+        told(finding(result, questions[result.question].hints, due))
+
     with tempfile.TemporaryDirectory(prefix="ftkit-check-") as folder:
         runner = Runner(exercise, "plain", Path(folder) / "lane", preloaded=False)
         try:
-            runner.judge(framework, given, new_seed(), results.append)
+            runner.judge(framework, given, new_seed(), settled)
             traces = runner.traces if trace else {}
         finally:
             runner.close()
-    order = [cell.id for cell in questions]
-    results.sort(key=lambda result: order.index(result.question))
-    hints = {}
-    for result in results:
-        cell = questions[order.index(result.question)]
-        name = f"{exercise.name}.{result.question}"
-        source = given[result.question].source
-        kept = tries.record(name, source, result.verdict, result.points, result.max_points)
-        if result.verdict not in ("passed", "not attempted", "grader fault"):
-            hints[result.question] = cell.hints[: kept.tries]
-    return Checked(exercise.name, tuple(results), hints, traces)
+    return Checked(
+        exercise.name,
+        tuple(
+            finding(found[name][0], cell.hints, found[name][1], traces.get(name, ""))
+            for name, cell in questions.items()
+        ),
+    )
 
 
 def check(question: str, trace: bool = False, notebook: str | Path | None = None) -> Checked:
     """Checks one question from within the notebook, as its cells were last run.
 
     Args:
-        question: Its full name, such as ``"demo.q1"``.
+        question: Its full name, such as ``"ex2.q1"``; ``"ex2"`` checks all of the exercise.
         trace: Whether to tell where in the answer an exception was raised.
         notebook: The notebook's file, if it cannot be found by itself.
 
@@ -132,10 +90,58 @@ def check(question: str, trace: bool = False, notebook: str | Path | None = None
         GradingError: If there is no such question, or its notebook is not found.
     """
     exercise, _, name = question.partition(".")
-    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    names = shell.user_ns if shell else {}
-    path = Path(notebook) if notebook else _find(exercise, names)
-    return check_notebook(path, name, trace, tuple(names.get("In", ())))
+    path = Path(notebook) if notebook else find(exercise)
+    return check_notebook(path, name, trace, cells_run())
+
+
+def cells_run() -> tuple[str, ...]:
+    """The sources of the cells that this notebook's kernel has run, in order."""
+    return tuple(str(source) for source in _names().get("In", ()))
+
+
+def find(exercise: str) -> Path:
+    """The file of the notebook that is open.
+
+    Args:
+        exercise: What it is of: ``ex2_freeze_depth``, or ``ex2`` for short.
+
+    Raises:
+        GradingError: If it is not found.
+    """
+    told = _names().get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+    if told and _framework(Path(told), exercise):
+        return Path(told)
+    here = {path: _framework(path, exercise) for path in sorted(Path().glob("*.ipynb"))}
+    of_it = [path for path, framework in here.items() if framework]
+    used = [path for path in of_it if _MODULES.get(here[path]) in sys.modules]
+    for found in (of_it, used):
+        if len(found) == 1:
+            return found[0]
+    raise GradingError(
+        f"Expected one notebook of the exercise {exercise!r} in {Path.cwd()}; found {len(of_it)}. "
+        'Name the exercise, as in check("ex2.q1"), or the file: check("ex2.q1", notebook="FILE").'
+    )
+
+
+def read(path: Path) -> tuple[notebooks.Submitted, Exercise]:
+    """A notebook's cells, and the exercise as the builder wrote it into the notebook.
+
+    Raises:
+        GradingError: If it is no notebook that was built from an exercise.
+    """
+    try:
+        submitted = notebooks.parse(notebooks.read_bytes(path.resolve()))
+    except notebooks.Unreadable as error:
+        raise GradingError(f"{path}: {error}") from None
+    return submitted, _exercise(path, submitted.ours, submitted.framework)
+
+
+def _record(exercise: str, result: Result, source: str) -> int:
+    """Keeps a try, and says how many hints are due."""
+    if result.verdict == "grader fault":
+        return 0
+    name = f"{exercise}.{result.question}"
+    return tries.record(name, source, result.verdict, result.points, result.max_points).tries
 
 
 def _answers(submitted: notebooks.Submitted, exercise: Exercise) -> dict[str, Given]:
@@ -175,23 +181,17 @@ def _only(exercise: Exercise, question: str) -> Exercise:
     return replace(exercise, cells=tuple(kept))
 
 
-def _find(exercise: str, names: dict[str, Any]) -> Path:
-    """The file of the notebook that is open."""
-    told = names.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
-    if told and Path(told).suffix == ".ipynb" and Path(told).exists():
-        return Path(told)
-    here = [path for path in sorted(Path().glob("*.ipynb")) if _is_of(path, exercise)]
-    if len(here) != 1:
-        raise GradingError(
-            f"Expected one notebook of {exercise!r} in {Path.cwd()}; found {len(here)}. "
-            'Say which: check("…", notebook="FILE").'
-        )
-    return here[0]
+def _names() -> dict[str, Any]:
+    """What the cells of this notebook have defined, and what IPython keeps beside it."""
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return dict(shell.user_ns) if shell else {}
 
 
-def _is_of(path: Path, exercise: str) -> bool:
+def _framework(path: Path, exercise: str) -> str:
+    """The framework of an exercise's notebook; empty if the file is none of it."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))["metadata"]["ftkit"]["exercise"]
+        ours = json.loads(path.read_text(encoding="utf-8"))["metadata"]["ftkit"]
+        name = str(ours["exercise"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
-    return bool(about == exercise)
+        return ""
+    return str(ours.get("framework", "?")) if exercise in (name, name.split("_")[0]) else ""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+from filelock import FileLock
 
 from ftkit.grading.pages.writing import write
+
+_LOCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -44,20 +48,30 @@ def load() -> dict[str, Try]:
 
 
 def record(name: str, source: str, verdict: str, points: float, max_points: float) -> Try:
-    """Keeps a try, and gives what is now known of the question."""
-    kept = load()
-    before = kept.get(name, Try())
-    answer = hashlib.sha256(source.encode()).hexdigest()[:16]
+    """Keeps a try, beside those of checks that run elsewhere, and gives what is now known.
+
+    Where nothing can be written, nothing is kept: a check is worth having all the same.
+    """
+    seen = (source, verdict, points, max_points)
+    with suppress(OSError):  # filelock's Timeout is one
+        path().parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path().with_name(f"{path().name}.lock"), timeout=_LOCK_SECONDS):
+            kept = load()
+            kept[name] = _after(kept.get(name, Try()), *seen)
+            entries: dict[str, Any] = {key: asdict(entry) for key, entry in kept.items()}
+            write(path(), json.dumps(entries, indent=1, sort_keys=True))
+            return kept[name]
+    return _after(load().get(name, Try()), *seen)
+
+
+def _after(before: Try, source: str, verdict: str, points: float, max_points: float) -> Try:
+    """What is known of a question after another try."""
+    answer = hashlib.sha256(source.encode()).hexdigest()[:16] if source else before.answer
     failed = verdict not in ("passed", "not attempted", "grader fault")
-    now = Try(
+    return Try(
         tries=before.tries + (failed and answer != before.answer),
         answer=answer,
         verdict="passed" if before.verdict == "passed" else verdict,
         points=max(points, before.points),
         max_points=max_points,
     )
-    kept[name] = now
-    entries: dict[str, Any] = {key: asdict(entry) for key, entry in kept.items()}
-    path().parent.mkdir(parents=True, exist_ok=True)
-    write(path(), json.dumps(entries, indent=1, sort_keys=True))
-    return now

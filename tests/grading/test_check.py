@@ -36,7 +36,7 @@ def work(tmp_path, exercise):
 
 def test_each_question_has_its_verdict_and_what_is_left_is_not_wrong(work):
     checked = check_notebook(work(q1="def scale(x): return x"))
-    assert [(r.question, r.verdict) for r in checked.results] == [
+    assert [(found.question, found.verdict) for found in checked.findings] == [
         ("q1", "wrong"), ("q2", "not attempted"),
     ]  # fmt: skip
     text = str(checked)
@@ -48,8 +48,9 @@ def test_hints_grow_with_answers_that_differ_and_not_with_repeats(work):
     seen = []
     for source in ("x", "x", "2 * x", "3 * x", "2 * x + 1"):
         checked = check_notebook(work(q1=f"def scale(x): return {source}"), "q1")
-        seen.append(len(checked.hints.get("q1", ())))
-    assert seen == [1, 1, 2, 2, 0] and checked.passed
+        (found,) = checked.findings
+        seen.append((len(found.hints), found.hints_left))
+    assert seen == [(1, 1), (1, 1), (2, 0), (2, 0), (0, 2)] and checked.passed
 
 
 def test_an_exception_is_told_in_a_line_and_its_place_only_if_asked(work):
