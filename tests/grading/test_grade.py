@@ -10,12 +10,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from pathlib import Path
 
 import honest
 import pytest
-from classroom import TINY, processes, put
+from classroom import TINY, Tripwires, processes, put
 
-from ftkit.grading import build, grade, master
+from ftkit.grading import build, grade, master, runner
 from ftkit.grading.errors import GradingError
 
 pytestmark = pytest.mark.skipif(
@@ -35,18 +37,23 @@ def run(*arguments, **options):
 
 
 def in_store(out):
-    rows = sqlite3.connect(out / "grades.sqlite").execute(
-        "SELECT student, question, verdict, points FROM grades ORDER BY 1, 2"
-    )
-    return rows.fetchall()
+    with closing(sqlite3.connect(out / "grades.sqlite")) as store:
+        return store.execute(
+            "SELECT student, question, verdict, points FROM grades ORDER BY 1, 2"
+        ).fetchall()
 
 
-def a_class(folder, solved, size):
-    """Students of whom every third is right, wrong, or does not come to an end."""
-    answers = [honest.SCALE, "def scale(x): return x", "import os\ndef scale(x): os._exit(1)"]
+def a_class(folder, solved, size, more=()):
+    """Students of whom some are right, some wrong, and some do not come to an end."""
+    answers = [
+        honest.SCALE,
+        "def scale(x): return x",
+        "import os\ndef scale(x): os._exit(1)",
+        *more,
+    ]
     for number in range(size):
         notebook = solved()
-        honest.answer(answers[number % 3])(notebook)
+        honest.answer(answers[number % len(answers)])(notebook)
         put(folder, f"student {number:02}", notebook)
 
 
@@ -72,37 +79,90 @@ def test_a_second_run_grades_only_what_changed(tmp_path, solved):
     assert len(list((out / "feedback").iterdir())) == 3
 
 
+HANGS = """
+import ctypes, os, socket
+libc = ctypes.CDLL(None)
+for attempt in (
+    lambda: libc.prctl(1, 0, 0, 0, 0),
+    lambda: os.fork() or os.setsid(),
+    lambda: open({outside!r}, 'w'),
+    lambda: socket.create_connection(('127.0.0.1', {port}), 1),
+):
+    try: attempt()
+    except OSError: pass
+def scale(x):
+    while True: pass"""
+
+
 def test_killed_at_random_moments_it_ends_with_the_grades_of_an_undisturbed_run(tmp_path, solved):
-    submissions, out = tmp_path / "in", tmp_path / "out"
     size = int(os.environ.get("FTKIT_TEST_CLASS", "9"))
-    a_class(submissions, solved, size)
+    submissions, out, other = (tmp_path / name for name in ("in", "out", "undisturbed"))
+    wires = Tripwires(tmp_path)
+    hangs = HANGS
+    for name, value in wires.targets(TINY).items():
+        hangs = hangs.replace(name, value)
+    a_class(submissions, solved, size, [hangs])
+    before = contents(submissions)
+    elsewhere = {name: str(tmp_path / name.lower()) for name in ("HOME", "TMPDIR")}
+    for folder in elsewhere.values():
+        Path(folder).mkdir()
+    options = {"env": {**os.environ, **elsewhere}, "stdout": subprocess.DEVNULL}
     rng = random.Random(5)
-    kills = 0
+    kills, kept = 0, []
     while kills < 10:
-        running = subprocess.Popen(
-            command(submissions, out, "--jobs", "2"), stdout=subprocess.DEVNULL
-        )
+        running = subprocess.Popen(command(submissions, out, "--jobs", "2"), **options)
         time.sleep(rng.uniform(0.5, 4.0))
         if running.poll() is not None:
             break
         running.send_signal(signal.SIGKILL)
         running.wait()
         kills += 1
-        if (out / "grades.sqlite").exists():
-            assert all(verdict != "grader fault" for *_, verdict, _ in in_store(out))
-    until = time.monotonic() + 5
-    while processes() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert processes() == [] and kills >= 3
-    last = run(submissions, out, "--jobs", "2")
-    assert last.returncode == 0, last.stderr
-    wanted = []
-    for number in range(size):
-        q1 = [("passed", 3), ("wrong", 0), ("crashed", 0)][number % 3]
-        name = f"student {number:02}"
-        wanted += [(name, "q1", *q1), (name, "q2", "passed", 3)]
-    assert in_store(out) == wanted
-    assert not (out / ".work").exists() and processes() == []
+        until = time.monotonic() + 5
+        while processes() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert processes() == [], f"after kill {kills}"
+        now = in_store(out) if (out / "grades.sqlite").exists() else []
+        assert set(kept) <= set(now), "a grade that was kept is gone"
+        assert all(verdict != "grader fault" for *_, verdict, _ in now)
+        kept = now
+    assert kills == 10 if size >= 60 else kills >= 3
+    for folder in (out, other):
+        done = subprocess.run(command(submissions, folder, "--jobs", "2"), check=False, **options)
+        assert done.returncode == 0
+    wires.close()
+    assert in_store(out) == in_store(other) and len(in_store(out)) == 2 * size
+    earned = {name: (verdict, points) for name, q, verdict, points in in_store(out) if q == "q1"}
+    wanted = [("passed", 3), ("wrong", 0), ("crashed", 0), ("timed out", 0)]
+    assert earned == {f"student {n:02}": wanted[n % 4] for n in range(size)}
+    assert all(verdict == "passed" for _, q, verdict, _ in in_store(out) if q == "q2")
+    assert contents(out).keys() == contents(other).keys() and not (out / ".work").exists()
+    assert contents(submissions) == before and wires.untouched() and processes() == []
+    assert not any(list(Path(folder).iterdir()) for folder in elsewhere.values())
+
+
+def contents(folder):
+    """Every file below a folder, and what it holds."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_an_answer_that_stops_the_judge_costs_its_own_question_alone(tmp_path, solved, monkeypatch):
+    monkeypatch.setattr(runner, "_SLACK_SECONDS", 3.0)
+    text = TINY.read_text().replace("seconds=6 call_seconds=3", "seconds=3 call_seconds=2")
+    counts = "for _ in range(int(scale(np.ones(1))[0]) ** 9): pass\n"
+    first = "assert_close(scale(np.array([1.0, 2.0]))"
+    exercise = master.parse(text.replace(first, counts + first), "tiny")
+    for student, answer in (("ann", honest.SCALE), ("eve", "def scale(x): return 1e5 + 0 * x")):
+        notebook = solved()
+        honest.answer(answer)(notebook)
+        put(tmp_path / "in", student, notebook)
+    graded = grade.grade(tmp_path / "in", exercise, TINY, tmp_path / "out")
+    got = {name: [r.verdict for r in results] for name, results in graded.results.items()}
+    assert got == {"ann": ["passed", "passed"], "eve": ["grader fault", "passed"]}
+    assert "lost in 'q1_visible'" in graded.results["eve"][0].private
 
 
 def test_two_graders_in_one_folder_are_refused(tmp_path, exercise, solved):
