@@ -20,6 +20,7 @@ from ftkit.architecture import Head
 from ftkit.backbones.catalogue import BACKBONES
 from ftkit.backbones.checkpoints import PUBLISHED
 from ftkit.backbones.weights import FILES
+from ftkit.coursework import COURSE, coursework
 from ftkit.data import NAMES
 from ftkit.differences import SWITCHES
 from ftkit.downloads import progress_bars
@@ -142,6 +143,14 @@ def open_course(options: argparse.Namespace) -> int:
     return lab.serve(brought.folder, options.port, options.browser)
 
 
+def show_progress(options: argparse.Namespace) -> int:
+    """``ftkit progress``."""
+    if not options.folder.is_dir():
+        raise FtkitError(f"Expected the course folder; {options.folder} is none.")
+    print(coursework(options.folder))
+    return 0
+
+
 def _finish(results: api.Results | api.SweepResults, folder: Path, files: str) -> int:
     """Shows and writes what was found, and gives the exit code.
 
@@ -248,9 +257,9 @@ def _parser() -> argparse.ArgumentParser:
         "folder",
         nargs="?",
         type=Path,
-        default=Path("ftkit-course"),
+        default=COURSE,
         metavar="DIR",
-        help="your folder (ftkit-course)",
+        help=f"your folder ({COURSE})",
     )
     opening.add_argument(
         "--update",
@@ -262,6 +271,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     opening.add_argument("--port", type=int, metavar="N", help="where it listens (a free one)")
     opening.set_defaults(command=open_course)
+
+    going = commands.add_parser(
+        "progress",
+        help="how far you are with the course",
+        description="Shows which quizzes are answered, and which exercises passed or were tried.",
+        allow_abbrev=False,
+    )
+    going.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help=f"your copy of the course (the one around here, or {COURSE})",
+    )
+    going.set_defaults(command=show_progress)
 
     pretraining = commands.add_parser(
         "pretrain",

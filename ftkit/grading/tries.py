@@ -68,10 +68,11 @@ def _after(before: Try, source: str, verdict: str, points: float, max_points: fl
     """What is known of a question after another try."""
     answer = hashlib.sha256(source.encode()).hexdigest()[:16] if source else before.answer
     failed = verdict not in ("passed", "not attempted", "grader fault")
+    stays = before.verdict == "passed" or (before.tries and verdict == "not attempted")
     return Try(
         tries=before.tries + (failed and answer != before.answer),
         answer=answer,
-        verdict="passed" if before.verdict == "passed" else verdict,
+        verdict=before.verdict if stays else verdict,
         points=max(points, before.points),
         max_points=max_points,
     )

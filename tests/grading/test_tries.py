@@ -24,7 +24,7 @@ def test_a_question_that_passed_stays_passed_and_keeps_its_most_points():
 def test_an_answer_that_was_taken_away_and_put_back_is_no_new_try():
     for source, verdict in (("a", "wrong"), ("", "not attempted"), ("a", "wrong")):
         last = tries.record("ex.q1", source, verdict, 0, 2)
-    assert last.tries == 1
+        assert (last.tries, last.verdict) == (1, "wrong")
 
 
 def test_checks_that_end_at_once_keep_each_others_tries():
