@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ftkit.grading import master
 from ftkit.grading.grade import Class
 from ftkit.grading.pages import html, tables
+from ftkit.grading.store import Handed
 from ftkit.grading.submissions import Submission
 from ftkit.grading.verdicts import VERDICTS, Outcome, Result
 
@@ -94,6 +96,35 @@ def test_feedback_shows_what_is_the_students_and_nothing_of_the_teachers():
     page = html.feedback(graded, graded.submissions[0])
     assert "4 of 6 points" in page and "(hidden test)" in page and "why" in page
     assert "PRIVATE" not in page and "PRIVATE" in html.summary(graded)
+
+
+def test_the_summary_shows_who_resembles_whom_with_both_answers_and_as_a_hint():
+    graded = a_class(("ann", ""), ("bob", ""), ("cy", ""))
+    calls = ("sum", "prod", "mean", "std", "var", "ptp", "trace", "ravel")
+    lines = [f"    total += np.{name}(x[{len(name)}:]) * 2 - len(y) // 3" for name in calls]
+    alike = "\n".join(["def fit(x, y):", "    total = 0", *lines, f"    return {EVIL!r}, total"])
+    sources = {"ann": alike, "bob": alike.replace("total", "t"), "cy": "def fit(x, y): return 1"}
+    answers = {name: Handed("pytorch", {"q1": "", "q2": text}) for name, text in sources.items()}
+    page = html.summary(replace(graded, answers=answers))
+    told = page[page.index("Similar answers") : page.index("<h2>Students</h2>")]
+    assert "A hint where to look, and no verdict" in told and "q2: 100 %" in told
+    assert "ann<br>bob" in told and "cy" not in told and "<script" not in page
+    assert told.count("np.ptp") == 2
+    blank = {name: Handed("pytorch", {"q1": "", "q2": ""}) for name in sources}
+    assert "<p>None.</p>" in html.summary(replace(graded, answers=blank))
+
+
+def test_the_summary_counts_the_same_mistake_wherever_it_was_made():
+    graded = a_class(("ann", ""), ("bob", ""), ("cy", ""))
+    for line, student in enumerate(("ann", "bob")):
+        detail = (
+            f"Your answer raised NameError: name 'u' is not defined (line {line} of your answer)"
+        )
+        graded.results[student][0] = Result("q1", "crashed", 0.0, 3.0, detail)
+    page = html.summary(graded)
+    told = page[page.index("Common errors") : page.index("q2: mean")]
+    assert "NameError" in told and ">2</td>" in told and "(line" not in told
+    assert "&lt;b&gt;5" not in told
 
 
 def test_every_student_has_a_file_of_their_own_inside_the_folder(tmp_path):

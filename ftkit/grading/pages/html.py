@@ -6,11 +6,13 @@ import hashlib
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 
+from ftkit.grading import similar
 from ftkit.grading.grade import Class
 from ftkit.grading.pages import tables
 from ftkit.grading.pages.writing import write
@@ -29,6 +31,8 @@ _MEANING = {
     "unreadable": "The file that was handed in could not be read as a notebook.",
     "grader fault": "It will be graded again.",
 }
+_MOST_PAIRS, _MOST_SOURCE = 40, 6000
+_PLACE = re.compile(r" \(line \d+ of your answer\)")
 _TONES = {"passed": "good", "partly": "part", "not attempted": "", "grader fault": ""}
 
 
@@ -63,7 +67,10 @@ def feedback(graded: Class, one: Submission) -> str:
 
 
 def summary(graded: Class) -> str:
-    """The class's page: verdicts per question, what fails most, each student."""
+    """The class's page: verdicts per question, what fails most, who resembles whom, each student.
+
+    It is the teacher's: answers and hidden tests show in it.
+    """
     rows = [
         {
             "student": one.student,
@@ -75,12 +82,17 @@ def summary(graded: Class) -> str:
     ]
     everything = [result for results in graded.results.values() for result in results]
     names = list(dict.fromkeys(result.question for result in everything))
+    pairs = _pairs(graded)
     return _template("summary.html.j2").render(
         title=graded.exercise.title,
         rows=rows,
         level=graded.level,
         warnings=graded.warnings,
         questions=[_question(n, [r for r in everything if r.question == n]) for n in names],
+        compared=bool(graded.answers),
+        pairs=pairs[:_MOST_PAIRS],
+        more_pairs=len(pairs[_MOST_PAIRS:]),
+        least_share=similar.LEAST_SHARE,
     )
 
 
@@ -95,13 +107,36 @@ def file_name(student: str) -> str:
 def _question(name: str, results: list[Result]) -> dict[str, object]:
     graded = [r for r in results if r.verdict != "grader fault"]
     failing = Counter(t.title for r in graded for t in r.tests if not t.passed and t.max_points)
+    errors = Counter(text for r in graded for text in _errors(r))
     return {
         "name": name,
         "mean": sum(r.points for r in graded) / max(1, len(graded)),
         "most": max(r.max_points for r in results),
         "verdicts": Counter(r.verdict for r in results).most_common(),
         "failing": failing.most_common(8),
+        "errors": [(text, count) for text, count in errors.most_common(8) if count > 1],
     }
+
+
+def _errors(result: Result) -> set[str]:
+    """What went wrong in an answer, in words that are the same for the same mistake."""
+    if result.verdict in ("passed", "not attempted"):
+        return set()
+    told = [test.message for test in result.tests if test.message] or [result.detail]
+    return {_PLACE.sub("", text.split("\n")[0])[:200] for text in told if text}
+
+
+def _pairs(graded: Class) -> list[dict[str, Any]]:
+    """Who resembles whom: a row for two students, with all questions in which they do."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in similar.alike(graded.exercise, graded.answers):
+        row = rows.setdefault(one.students, {"students": one.students, "questions": [], "runs": 0})
+        row["runs"] += one.runs
+        sources = [
+            graded.answers[student].sources[one.question][:_MOST_SOURCE] for student in one.students
+        ]
+        row["questions"].append({"name": one.question, "share": one.share, "sources": sources})
+    return sorted(rows.values(), key=lambda row: -row["runs"])
 
 
 def _template(name: str) -> jinja2.Template:
