@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: demo lab test check notebooks bench build clean
+.PHONY: demo lab test check notebooks bench bench-grading build clean
 
 demo: $(READY)  ## the main job on the built-in pictures
 	$(BIN)/ftkit compare --out demo
@@ -35,6 +35,9 @@ notebooks: $(READY)  ## runs the course's sources and writes its notebooks, minu
 bench: $(VENV)/.bench  ## speed and memory beside other systems, hours; goes on if interrupted
 	$(BIN)/python benchmarks/speed.py --resume --docs docs/performance.md
 
+bench-grading: $(READY) $(VENV)/nbgrader/.ready  ## grading beside nbgrader, half an hour
+	$(BIN)/python benchmarks/grading.py --nbgrader $(VENV)/nbgrader --resume --docs docs/performance.md
+
 build: $(READY)  ## the wheel, in dist/
 	$(BIN)/python -m build --wheel
 
@@ -53,3 +56,9 @@ $(READY): pyproject.toml constraints.txt
 $(VENV)/.bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -c "import pathlib; pathlib.Path('$(VENV)/.bench').touch()"
+
+# nbgrader wants versions of its own, so it has an environment of its own.
+$(VENV)/nbgrader/.ready: $(READY)
+	$(PYTHON) -m venv $(VENV)/nbgrader
+	$(VENV)/nbgrader/bin/python -m pip install --quiet 'nbgrader>=0.9.6,<0.10'
+	touch $@

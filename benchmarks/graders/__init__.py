@@ -1,0 +1,1 @@
+"""What is graded, and who grades it."""
