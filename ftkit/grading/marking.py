@@ -58,9 +58,7 @@ def grade(
         return False
     began = time.monotonic()
     try:
-        taken: dict[str, Any] = (
-            {"unreadable": one.problem} if one.problem else runner.intake(one.path, exercise)
-        )
+        taken = _intake(one, exercise, runner)
     except JudgeFault as error:
         taken = {"fault": str(error)}
     framework = taken.get("framework", exercise.frameworks[0])
@@ -119,6 +117,14 @@ _UNASSIGNED = (
     "The record of the release has no such student. Add the student to the roster, with the name "
     "of this folder or the platform's id, and release once more: the others' variants stay."
 )
+
+
+def _intake(one: Submission, exercise: Exercise, runner: Runner) -> dict[str, Any]:
+    """What was handed in; of several notebooks the one that answers most."""
+    if one.problem:
+        return {"unreadable": one.problem}
+    taken = [runner.intake(path, exercise) for path in (one.path, *one.others)]
+    return max(taken, key=lambda part: sum(bool(a.source) for a in given(part).values()))
 
 
 def _of_variant(mark: str, exercise: Exercise, assigned: Assigned | None) -> str:

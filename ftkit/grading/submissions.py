@@ -17,6 +17,7 @@ from ftkit.grading.sandbox import scratches
 
 _MOST_MEMBERS, _MOST_TOTAL, _MOST_RATIO = 20_000, 4 << 30, 200
 _CLEAR_SECONDS = 5.0
+_MOST_LIKELY = 4
 _MOODLE = re.compile(r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?")
 _CANVAS = re.compile(r"(?P<student>[^_]+)_(?:LATE_)?(?P<id>\d+)_\d+_.+")
 
@@ -31,13 +32,22 @@ class Submission:
     """The number by which the platform knows the student."""
     problem: str = ""
     """Why there is none to read."""
+    others: tuple[Path, ...] = ()
+    """Notebooks that may be the one just as well: a release has one per framework."""
 
     def digest(self) -> str:
         """A name for its content."""
-        try:
-            return hashlib.sha256(self.problem.encode() or read_bytes(self.path)).hexdigest()
-        except Unreadable as error:
-            return hashlib.sha256(f"unreadable: {error}".encode()).hexdigest()
+        parts = [_digest(path) for path in (self.path, *self.others)]
+        if self.problem or len(parts) > 1:
+            return hashlib.sha256((self.problem or " ".join(parts)).encode()).hexdigest()
+        return parts[0]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(read_bytes(path)).hexdigest()
+    except Unreadable as error:
+        return hashlib.sha256(f"unreadable: {error}".encode()).hexdigest()
 
 
 def find(source: Path, exercise: str, unpacked: Path) -> tuple[list[Submission], list[str]]:
@@ -86,14 +96,15 @@ def _in_folder(folder: Path, exercise: str) -> Submission:
         names = sorted(e.name for e in os.scandir(folder) if e.name.endswith(".ipynb"))
     except OSError as error:
         return Submission(student, folder, lms_id, f"The folder cannot be read: {error.strerror}.")
-    likely = [n for n in names if n == "notebook.ipynb"] + [n for n in names if exercise in n]
+    likely = [n for n in names if n == "notebook.ipynb"] or [n for n in names if exercise in n]
     if not names:
         return Submission(student, folder, lms_id, "No notebook was submitted.")
-    if len(names) > 1 and not likely:
+    if len(names) > 1 and not 0 < len(likely) <= _MOST_LIKELY:
         return Submission(
             student, folder, lms_id, f"{len(names)} notebooks were submitted; expected one."
         )
-    return Submission(student, folder / (likely or names)[0], lms_id)
+    first, *others = (folder / name for name in likely or names)
+    return Submission(student, first, lms_id, others=tuple(others))
 
 
 def _as_file(path: Path, exercise: str) -> Submission:

@@ -165,6 +165,29 @@ def test_an_answer_that_stops_the_judge_costs_its_own_question_alone(tmp_path, s
     assert "lost in 'q1_visible'" in graded.results["eve"][0].private
 
 
+def test_of_two_frameworks_starters_the_one_that_was_worked_in_counts(tmp_path, exercise):
+    folder = tmp_path / "in" / "ann"
+    folder.mkdir(parents=True)
+    notebooks = {"pytorch": build.starter, "tensorflow": build.solution}
+    for framework, make in notebooks.items():
+        text = build.dumps(make(exercise, framework))
+        (folder / f"tiny.{framework}.ipynb").write_text(text)
+    graded = grade.grade(tmp_path / "in", exercise, TINY, tmp_path / "out")
+    assert [one.verdict for one in graded.results["ann"]] == ["passed", "passed"]
+    assert graded.answers["ann"].framework == "tensorflow"
+
+
+def test_answers_are_kept_and_come_back_when_nothing_is_graded_again(tmp_path, exercise, solved):
+    put(tmp_path / "in", "ann", solved())
+    put(tmp_path / "in", "bob", "no notebook")
+    first, second = (
+        grade.grade(tmp_path / "in", exercise, TINY, tmp_path / "out") for _ in range(2)
+    )
+    assert first.answers == second.answers
+    assert "2 * np.asarray(x) + 1" in first.answers["ann"].sources["q1"]
+    assert first.answers["bob"].sources == {"q1": "", "q2": ""}
+
+
 def test_two_graders_in_one_folder_are_refused(tmp_path, exercise, solved):
     put(tmp_path / "in", "ann", solved())
     out = tmp_path / "out"

@@ -37,3 +37,13 @@ def test_the_key_moves_with_submission_judge_and_question():
         for parts in (("a", "b", "q"), ("x", "b", "q"), ("a", "x", "q"), ("a", "b", "x"))
     }
     assert len(keys) == 4
+
+
+def test_answers_are_those_of_the_last_submission(tmp_path):
+    kept = store.Store(tmp_path / "g.sqlite")
+    assert kept.answers("ann") == store.Handed("", {}) and not kept.has_answers("ann", "d1")
+    kept.put_answers("ann", "d1", store.Handed("pytorch", {"q1": "a", "q2": "b"}))
+    kept.put_answers("ann", "d2", store.Handed("tensorflow", {"q1": ""}))
+    assert kept.answers("ann") == store.Handed("tensorflow", {"q1": ""})
+    assert kept.has_answers("ann", "d2") and not kept.has_answers("ann", "d1")
+    kept.close()

@@ -46,6 +46,25 @@ def test_folders_and_files_name_their_students(tmp_path):
     assert "No notebook" in listed["fritz"].problem and passed_over == []
 
 
+def test_of_several_notebooks_of_an_exercise_each_may_be_the_one_and_counts(
+    tmp_path,
+):
+    folder = tmp_path / "in" / "ann"
+    folder.mkdir(parents=True)
+    for name in ("ex1.pytorch.ipynb", "ex1.tensorflow.ipynb", "notes.ipynb"):
+        (folder / name).write_text("{}")
+    one = found(tmp_path, tmp_path / "in")[0]["ann"]
+    assert [path.name for path in (one.path, *one.others)] == [
+        "ex1.pytorch.ipynb", "ex1.tensorflow.ipynb",
+    ]  # fmt: skip
+    before = one.digest()
+    (folder / "ex1.tensorflow.ipynb").write_text("[]")
+    assert one.digest() != before
+    for number in range(3):
+        (folder / f"ex1 ({number}).ipynb").write_text("{}")
+    assert "expected one" in found(tmp_path, tmp_path / "in")[0]["ann"].problem
+
+
 def test_a_student_with_two_submissions_keeps_one_and_the_other_is_told(tmp_path):
     source = tmp_path / "in"
     (source / "ann").mkdir(parents=True)
