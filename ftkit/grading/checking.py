@@ -95,8 +95,9 @@ def check(question: str, trace: bool = False, notebook: str | Path | None = None
 
 
 def cells_run() -> tuple[str, ...]:
-    """The sources of the cells that this notebook's kernel has run, in order."""
-    return tuple(str(source) for source in _names().get("In", ()))
+    """The sources of the cells that this notebook's kernel has run, in order, as they stand there."""
+    shell = _shell()
+    return tuple(str(source) for source in shell.history_manager.input_hist_raw) if shell else ()
 
 
 def find(exercise: str) -> Path:
@@ -108,7 +109,9 @@ def find(exercise: str) -> Path:
     Raises:
         GradingError: If it is not found.
     """
-    told = _names().get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+    shell = _shell()
+    of_vs_code = shell.user_ns.get("__vsc_ipynb_file__") if shell else None
+    told = of_vs_code or os.environ.get("JPY_SESSION_NAME")
     if told and _framework(Path(told), exercise):
         return Path(told)
     here = {path: _framework(path, exercise) for path in sorted(Path().glob("*.ipynb"))}
@@ -181,10 +184,9 @@ def _only(exercise: Exercise, question: str) -> Exercise:
     return replace(exercise, cells=tuple(kept))
 
 
-def _names() -> dict[str, Any]:
-    """What the cells of this notebook have defined, and what IPython keeps beside it."""
-    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return dict(shell.user_ns) if shell else {}
+def _shell() -> Any:
+    """IPython's shell, if this runs in a notebook."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
 def _framework(path: Path, exercise: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftkit.grading.extract import Wanted, answers, plain_python
+from ftkit.grading.extract import CHECK_ID, Wanted, answers, plain_python
 from ftkit.grading.notebooks import Found, Submitted
 
 STUB = "def f(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
@@ -95,3 +95,9 @@ def test_magics_lose_their_meaning_and_text_keeps_its_own():
 
 def test_markers_in_an_answer_are_said_to_be_ignored():
     assert "ignored" in found(("q1", "# NBVAL_SKIP\ndef f(x): return 1")).notes[-1]
+
+
+def test_what_a_student_writes_into_the_cell_of_the_check_button_is_no_answer():
+    answer = "def f(x):\n    return 1"
+    assert found((CHECK_ID, answer)).source == ""
+    assert found((CHECK_ID, answer), ("mine", answer)).source == answer

@@ -112,3 +112,14 @@ def test_the_notebook_tells_the_learners_check_only_what_the_starter_shows():
         "setup", "framework", "q1", "q1_moments", "q1_constant", "q2", "q2_shapes", "q2_learns",
     }  # fmt: skip
     assert "spread" not in json.dumps(ours)
+
+
+@pytest.mark.parametrize("framework", master.FRAMEWORKS)
+def test_the_starter_alone_has_a_check_button_after_its_introduction_which_is_not_graded(framework):
+    exercise = master.read(DEMO)
+    cells = build.starter(exercise, framework)["cells"]
+    assert [cell["id"] for cell in cells[:3]] == ["intro", "ftkit-check", "setup"]
+    assert cells[1]["source"] == "from ftkit.widgets import Check\n\nCheck('demo')"
+    assert cells[1]["metadata"] == {}
+    for make in (build.solution, build.nbgrader_source, build.judge):
+        assert "ftkit-check" not in build.dumps(make(exercise, framework))
