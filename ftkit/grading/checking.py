@@ -95,7 +95,7 @@ def check(question: str, trace: bool = False, notebook: str | Path | None = None
 
 
 def cells_run() -> tuple[str, ...]:
-    """The sources of the cells that this notebook's kernel has run, in order, as they stand there."""
+    """The cells that this notebook's kernel has run, in order, as they stood there."""
     shell = _shell()
     return tuple(str(source) for source in shell.history_manager.input_hist_raw) if shell else ()
 

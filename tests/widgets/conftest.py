@@ -50,6 +50,7 @@ class Server:
 
     Attributes:
         folder: Where its notebooks lie.
+        state: Where it keeps a learner's tries at exercises.
         url: Where it answers.
     """
 
@@ -62,6 +63,8 @@ class Server:
             name: str(folder / name)
             for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
         }
+        self.state = folder / "state"
+        homes["FTKIT_STATE"] = str(self.state)
         homes["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
         homes["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
         for plugin, values in QUIET.items():
