@@ -34,6 +34,8 @@ class Student:
 def read(path: Path) -> list[Student]:
     """Reads ``roster.csv``: a column ``student``, and if there are such ``id`` and ``framework``.
 
+    Columns stand apart by commas, semicolons or tabs.
+
     Raises:
         GradingError: If it is not well formed, or names no folder could have.
     """
@@ -41,7 +43,9 @@ def read(path: Path) -> list[Student]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise GradingError(f"Expected a roster in UTF-8 at {path}; {error}.") from None
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    first = text.partition("\n")[0]
+    between = max(",;\t", key=first.count)
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=between))
     if not rows or "student" not in rows[0]:
         raise GradingError(
             f"{path}: expected a first line with the columns {', '.join(_COLUMNS)} (the last two "

@@ -154,6 +154,13 @@ def test_a_roster_without_the_column_or_the_file_is_refused(tmp_path):
         roster.read(tmp_path / "none.csv")
 
 
+def test_a_roster_may_come_from_any_spreadsheet(tmp_path):
+    path = tmp_path / "roster.csv"
+    for text in ("student\r\nann\r\n", "id;student\n7;ann\n", "\ufeffstudent\tid\nann\t7\n"):
+        path.write_text(text, encoding="utf-8", newline="")
+        assert [one.name for one in roster.read(path)] == ["ann"]
+
+
 def test_a_student_is_known_by_the_name_as_platforms_change_it_or_by_number(varied):
     students = [roster.Student(name, str(n)) for n, name in enumerate(NAMES, 40)]
     kept = roster.assign(varied, students, roster.Assigned("varied", "key"))
