@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from ftkit.grading import extract, notebooks, tries
-from ftkit.grading.desk import Given
+from ftkit.grading.desk import Given, preload
 from ftkit.grading.errors import GradingError
 from ftkit.grading.findings import Checked, Finding, finding
 from ftkit.grading.master import Cell, Exercise, Limits
 from ftkit.grading.runner import Runner, new_seed
 from ftkit.grading.verdicts import Result
 
+_FORKS = sys.platform == "linux"
+"""Whether a process that has a framework in memory may be forked."""
 _MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
 
 
@@ -47,6 +50,7 @@ def check_notebook(
     if question:
         exercise = _only(exercise, question)
     framework = exercise.frameworks[0]
+    _check_installed(preload(exercise, framework), framework)
     questions = {cell.id: cell for cell in exercise.questions(framework)}
     given = _answers(submitted, exercise)
     if cells:
@@ -60,7 +64,8 @@ def check_notebook(
         told(finding(result, questions[result.question].hints, due))
 
     with tempfile.TemporaryDirectory(prefix="ftkit-check-") as folder:
-        runner = Runner(exercise, "plain", Path(folder) / "lane", preloaded=False)
+        several = sum(bool(one.source) for one in given.values()) > 1
+        runner = Runner(exercise, "plain", Path(folder) / "lane", preloaded=several and _FORKS)
         try:
             runner.judge(framework, given, new_seed(), settled)
             traces = runner.traces if trace else {}
@@ -135,7 +140,10 @@ def read(path: Path) -> tuple[notebooks.Submitted, Exercise]:
     try:
         submitted = notebooks.parse(notebooks.read_bytes(path.resolve()))
     except notebooks.Unreadable as error:
-        raise GradingError(f"{path}: {error}") from None
+        raise GradingError(
+            f"{path}: {error} Give the notebook of an exercise that you work in, such as "
+            "exercises/ex2_freeze_depth.pytorch.ipynb."
+        ) from None
     return submitted, _exercise(path, submitted.ours, submitted.framework)
 
 
@@ -173,6 +181,15 @@ def _exercise(path: Path, ours: dict[str, Any], framework: str) -> Exercise:
         ) from None
     tested = {cell.question for cell in made.cells if cell.kind == "test"}
     return replace(made, cells=tuple(c for c in made.cells if c.kind != "answer" or c.id in tested))
+
+
+def _check_installed(modules: tuple[str, ...], framework: str) -> None:
+    missing = [name for name in modules if importlib.util.find_spec(name.split(".")[0]) is None]
+    if missing:
+        raise GradingError(
+            f"This notebook needs {missing[0]}, which is not installed in {sys.executable}. "
+            f"Install with: pip install 'ftkit[{framework}]'."
+        )
 
 
 def _only(exercise: Exercise, question: str) -> Exercise:

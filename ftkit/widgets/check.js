@@ -39,7 +39,7 @@ function render({ model, el: target }) {
     const { questions: asked } = model.get("view");
     const found = model.get("found"), running = model.get("running");
     const told = asked.map((item) => found[item.id]).filter(Boolean);
-    const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+    const sum = (numbers) => Number(numbers.reduce((total, one) => total + one, 0).toFixed(3));
     const most = sum(asked.map((item) => item.points));
     score.textContent = `${told.filter((item) => item.passed).length} of ${asked.length} passed, `
       + `${sum(told.map((item) => item.points))} of ${most} points of the visible tests.`;

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import honest
+import IPython  # noqa: F401 - so that a kernel can be made up
 import pytest
 
-from ftkit.grading import build
-from ftkit.grading.checking import check_notebook
+from ftkit.grading import build, installed, master
+from ftkit.grading.checking import check, check_notebook, find
 from ftkit.grading.errors import GradingError
 
 
@@ -92,3 +97,88 @@ def test_the_command_ends_with_0_only_if_everything_passed(work):
     assert half.returncode == 1 and "tiny.q1: passed" in half.stdout, half.stderr
     whole = run(work(q1=honest.SCALE, q2=honest.FIT))
     assert whole.returncode == 0 and "tiny.q2: passed" in whole.stdout
+
+
+def test_a_framework_that_is_not_installed_is_told_with_how_to_install_it(tmp_path, monkeypatch):
+    path = tmp_path / "demo.tensorflow.ipynb"
+    demo = master.read(installed.find("demo"))
+    path.write_text(build.dumps(build.starter(demo, "tensorflow")))
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find(name)
+    )
+    with pytest.raises(GradingError, match=r"needs tensorflow, .* pip install 'ftkit\[tensorf"):
+        check_notebook(path)
+
+
+def test_a_file_that_is_not_there_is_told_with_what_to_give(tmp_path):
+    with pytest.raises(GradingError, match=r"No such file or directory\. Give the notebook of an"):
+        check_notebook(tmp_path / "nowhere.ipynb")
+
+
+def test_a_check_told_of_in_a_terminal_has_no_stack_trace_whatever_is_wrong(work, tmp_path):
+    for words in (
+        [str(tmp_path / "nowhere.ipynb")],
+        [str(tmp_path)],
+        [str(work()), "--question", "q9"],
+    ):
+        command = [sys.executable, "-m", "ftkit.cli", "check", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("ftkit: ") and "Traceback" not in done.stderr
+
+
+class Shell:
+    """What a notebook's kernel has of IPython."""
+
+    def __init__(self, *cells, **names):
+        self.user_ns = names
+        self.history_manager = SimpleNamespace(input_hist_raw=["", *cells])
+
+
+@pytest.fixture
+def kernel(monkeypatch, tmp_path):
+    """Lets the tests run as if in a notebook that has run these cells."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+
+    def is_now(*cells, **names):
+        shell = Shell(*cells, **names)
+        monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: shell)
+
+    is_now()
+    return is_now
+
+
+@pytest.mark.parametrize("question", ["tiny.q1", "tiny_thing.q1"])
+def test_in_a_cell_a_question_is_checked_by_its_full_name_or_a_short_one(
+    exercise, work, kernel, question
+):
+    named = replace(exercise, name="tiny_thing")
+    Path("notebook.ipynb").write_text(build.dumps(build.starter(named, "pytorch")))
+    kernel("import numpy as np", "%%time\ndef scale(x): return 2 * x + 1")
+    checked = check(question)
+    assert checked.passed and repr(checked).startswith("✓ tiny_thing.q1: passed")
+
+
+def test_the_notebook_is_found_by_what_the_session_names_or_by_the_framework_in_use(
+    exercise, kernel, monkeypatch, tmp_path
+):
+    paths = {}
+    for framework in exercise.frameworks:
+        paths[framework] = tmp_path / f"tiny.{framework}.ipynb"
+        paths[framework].write_text(build.dumps(build.starter(exercise, framework)))
+    monkeypatch.setitem(sys.modules, "tensorflow", ModuleType("tensorflow"))
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert find("tiny").name == "tiny.tensorflow.ipynb"
+    monkeypatch.setenv("JPY_SESSION_NAME", str(paths["pytorch"]))
+    assert find("tiny") == paths["pytorch"]
+    kernel(__vsc_ipynb_file__=str(paths["tensorflow"]))
+    assert find("tiny") == paths["tensorflow"]
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    kernel()
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "renamed since.ipynb"))
+    with pytest.raises(GradingError, match="found 2"):
+        find("tiny")
+    with pytest.raises(GradingError, match=r"exercise 'q1' in .*; found 0.*Name the exercise"):
+        check("q1")
