@@ -410,7 +410,7 @@ def assert_evidence(records, data):
 # print(gather("far"))
 # ```
 #
-# `ftkit compare --data drawn-pets --strategies depth-5,depth-3,depth-1,depth-0 --out far` does the
+# `ftkit compare --data drawn-pets --strategies depth-5,…,depth-0 --out far` (your depths) does the
 # same without a page. Paste what `gather` gives as `records`. Then tell in `found` what it shows:
 # `best` (the depth of the highest accuracy), `deepest` (question 2), and `held`: whether your guess
 # is as good as the best, as question 2 has it. A wrong guess costs nothing; a wrong `held` does.
