@@ -14,6 +14,10 @@ from ftkit.history import Run
 from ftkit.recipe import Phase
 
 NUMBER = 4  # bytes of a float32
+# Bytes of a weight, and of what a batch's forward pass leaves. What "auto" comes to is told only by
+# a run; what is kept of a run in bfloat16 is in float32.
+WEIGHT_BYTES = {"fp64": 8}
+MAP_BYTES = {"fp64": 8, "bf16": 2}
 # Numbers that an optimiser keeps for each weight that learns.
 SLOTS = {"sgd": 1, "adam": 2, "adamw": 2, "rmsprop": 1}
 
@@ -95,7 +99,7 @@ def work_of(
     batch_size: int,
     train: int,
     val: int,
-    kept: bool = True,
+    views: int = 1,
 ) -> Work:
     """What a phase computes.
 
@@ -106,19 +110,20 @@ def work_of(
         batch_size: Pictures in a batch.
         train: Training pictures.
         val: Validation pictures.
-        kept: Whether what is frozen and still is computed once.
+        views: Of how many views of each training picture what is frozen and still is computed
+            once; 0 where it is computed in every step.
     """
     states = resolve(phase.freeze, network)
     costs = network.multiplications(image_size)
     blocks = [*network.blocks, network.head_block]
-    depth = still_depth(states, network) if kept else 0
+    depth = still_depth(states, network) if views else 0
     learning = _first_learning(states, network)
     behind, taught = (sum(costs[name] for name in blocks[at:]) for at in (depth, learning))
     steps = steps_per_epoch(train, batch_size)
     operations = len(network.operations)
     left = operations - 1 - network.boundaries[depth]
     return Work(
-        once=(train + val) * sum(costs[name] for name in blocks[:depth]),
+        once=(views * train + val) * sum(costs[name] for name in blocks[:depth]),
         step=train / steps * (behind + 2 * taught),
         judging=val * behind,
         steps=steps,
@@ -132,9 +137,11 @@ def need_of(
     network: Architecture,
     image_size: int,
     batch_size: int,
-    pictures: int,
+    train: int,
+    val: int,
     optimizer: str,
-    kept: bool = True,
+    views: int = 1,
+    precision: str = "fp32",
 ) -> Need:
     """What a phase holds in memory.
 
@@ -143,12 +150,16 @@ def need_of(
         network: The network.
         image_size: Height and width of the pictures in pixels.
         batch_size: Pictures in a batch.
-        pictures: Training and validation pictures together.
+        train: Training pictures.
+        val: Validation pictures.
         optimizer: The recipe's.
-        kept: Whether what is frozen and still is computed once.
+        views: Of how many views of each training picture what is frozen and still is computed
+            once; 0 where it is computed in every step.
+        precision: The recipe's.
     """
     states = resolve(phase.freeze, network)
-    depth = still_depth(states, network) if kept else 0
+    depth = still_depth(states, network) if views else 0
+    number = WEIGHT_BYTES.get(precision, NUMBER)
     learning = _first_learning(states, network)
     sizes = [
         item.channels * height * width
@@ -158,10 +169,10 @@ def need_of(
     taught = set(blocks[learning:])
     maps = sum(size for item, size in zip(network.operations, sizes) if item.block in taught)
     return Need(
-        weights=NUMBER * sum(map(math.prod, network.shapes.values())),
-        learning=NUMBER * (1 + SLOTS[optimizer]) * trainable_parameters(states),
-        maps=NUMBER * batch_size * maps,
-        kept=NUMBER * pictures * sizes[network.boundaries[depth]] if depth else 0,
+        weights=number * sum(map(math.prod, network.shapes.values())),
+        learning=number * (1 + SLOTS[optimizer]) * trainable_parameters(states),
+        maps=MAP_BYTES.get(precision, NUMBER) * batch_size * maps,
+        kept=number * (views * train + val) * sizes[network.boundaries[depth]] if depth else 0,
     )
 
 

@@ -208,9 +208,7 @@ class Session:
         self.backends = check_backends(backends)
         self._workers: dict[str, Worker] = {}
         _remove_orphans()
-        self._temporary = tempfile.TemporaryDirectory(
-            prefix=f"{_folder_prefix()}{os.getpid()}-", ignore_cleanup_errors=True
-        )
+        self._temporary = temporary_folder()
         self.folder = Path(self._temporary.name)
 
     def __enter__(self) -> Session:
@@ -257,13 +255,20 @@ class Session:
                     worker.close()
 
 
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that ends with this process; the next session removes that of a killed one."""
+    return tempfile.TemporaryDirectory(
+        prefix=f"{_folder_prefix()}{os.getpid()}-", ignore_cleanup_errors=True
+    )
+
+
 def _folder_prefix() -> str:
-    """Beginning of a session's folder: a process's number says nothing on another machine."""
+    """Beginning of a temporary folder's name: a process's number says nothing on another machine."""
     return f"ftkit-session-{zlib.crc32(platform.node().encode()):08x}-"
 
 
 def _remove_orphans() -> None:
-    """Removes the folders of sessions whose process was killed before it could."""
+    """Removes the temporary folders of processes that were killed before they could."""
     prefix = _folder_prefix()
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"):
         owner = folder.name.removeprefix(prefix).partition("-")[0]
