@@ -201,9 +201,10 @@ class PredictionBrowser(Frame):
             except Busy:
                 time.sleep(_AGAIN_SECONDS)
                 continue
-            except (FtkitError, OSError) as error:
+            except Exception as error:  # nobody else would tell the page
+                known = isinstance(error, (FtkitError, OSError))
                 with self._lock:
-                    self._note = str(error)
+                    self._note = str(error) if known else f"{type(error).__name__}: {error}"
                     self._looking = None
                     self._show()
                 return

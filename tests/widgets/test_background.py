@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from types import SimpleNamespace
 
-from ftkit.engine.live import Busy
+from ftkit.engine.live import Busy, Live
 from ftkit.history import Run
 from ftkit.widgets.background import Background
 
@@ -20,13 +21,17 @@ class Workers:
         self.stops = 0
         self.asked = []
 
-    def train(self, experiment, strategy, on_event, on_done, backends):
+    def train(self, *args, **kwargs):
+        asked = SimpleNamespace(
+            **inspect.signature(Live.train).bind(self, *args, **kwargs).arguments
+        )
         if self.busy:
             self.busy -= 1
             raise Busy("something else trains")
-        self.asked.append((experiment, strategy, backends))
-        self.runs = [Run(name, strategy) for name in backends or ("pytorch", "tensorflow")]
-        self.on_done = on_done
+        self.asked.append(asked)
+        backends = asked.backends or ("pytorch", "tensorflow")
+        self.runs = [Run(name, asked.strategy) for name in backends]
+        self.on_done = asked.on_done
         self.begun.set()
         return self.runs
 
@@ -60,7 +65,7 @@ def test_runs_follow_one_another_and_the_work_ends_with_the_last():
         assert background.running
         workers.end()
     assert background.wait(5)
-    assert [name for name, *_ in workers.asked] == ["first", "second"]
+    assert [asked.experiment for asked in workers.asked] == ["first", "second"]
     assert [[run.status for run in runs] for runs in found] == [["done", "done"]] * 2
 
 
@@ -97,7 +102,7 @@ def test_ending_a_run_lets_the_next_begin():
             background.end_run()
             time.sleep(0.01)
     assert background.wait(5)
-    assert [name for name, *_ in workers.asked] == ["first", "second"]
+    assert [asked.experiment for asked in workers.asked] == ["first", "second"]
     assert not background.stopped
 
 
@@ -129,3 +134,14 @@ def test_a_stop_that_comes_before_the_work_is_forgotten_when_the_next_begins():
     workers.end()
     assert background.wait(5)
     assert len(found) == 1 and not background.stopped
+
+
+def test_how_far_to_train_and_where_to_leave_the_weights_reach_the_workers(tmp_path):
+    workers = Workers()
+    background = Background(workers)
+    asked = {"backends": ("tensorflow",), "max_steps": 3, "export": tmp_path}
+    background.start(lambda: background.train("first", "depth-1", **asked))
+    assert workers.begun.wait(5)
+    workers.end()
+    assert background.wait(5)
+    assert asked.items() <= vars(workers.asked[0]).items()

@@ -271,6 +271,15 @@ def test_what_went_wrong_is_said_and_can_be_tried_again(asked, weights):
     assert browser.shown["note"] == "" and None not in looks(browser)
 
 
+def test_what_nobody_foresaw_is_said_too_and_leaves_nothing_waiting(asked, weights):
+    asked.refuse = [ValueError("no such map")]
+    browser = PredictionBrowser(results_of(weights=weights))
+    browser.choose(look=True)
+    assert browser.wait(5)
+    assert browser.shown["note"] == "ValueError: no such map"
+    assert not browser.shown["waiting"]
+
+
 def test_results_without_weights_say_how_to_get_them_and_lost_weights_where_they_were(tmp_path):
     assert 'export="weights"' in PredictionBrowser(results_of()).view["no_weights"]
     gone = str(tmp_path / "gone.safetensors")
