@@ -31,6 +31,24 @@ def writable_folder(path: Path) -> Path:
         ) from error
 
 
+def fresh_folder(path: Path) -> Path:
+    """A folder that was not there before: ``name``, else ``name-2`` and so on.
+
+    Raises:
+        FtkitError: If it cannot be made.
+    """
+    folder = path = typed_path(path)
+    writable_folder(path.parent)
+    number = 1
+    while True:
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+            folder = path.with_name(f"{path.name}-{number}")
+
+
 def check_writable(path: Path) -> None:
     """Tries whether a folder can be made and written, and leaves nothing behind.
 

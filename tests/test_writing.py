@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from ftkit.errors import FtkitError
-from ftkit.writing import check_writable, writable_folder, write_bytes, write_text
+from ftkit.writing import (
+    check_writable,
+    fresh_folder,
+    writable_folder,
+    write_bytes,
+    write_text,
+)
 
 
 def everything(folder: Path) -> list[str]:
@@ -79,3 +85,10 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_part(tmp_path, error
 def test_a_file_that_cannot_be_written_is_named_with_the_reason(tmp_path):
     with pytest.raises(FtkitError, match="none.*x.json could not be written: No such file"):
         write_text(tmp_path / "none" / "x.json", "{}")
+
+
+def test_a_fresh_folder_is_one_that_was_not_there(tmp_path):
+    wanted = tmp_path / "below" / "lab"
+    names = [fresh_folder(wanted).name for _ in range(3)]
+    assert names == ["lab", "lab-2", "lab-3"]
+    assert sorted(path.name for path in wanted.parent.iterdir()) == names

@@ -263,7 +263,7 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _folder_prefix() -> str:
-    """Beginning of a temporary folder's name: a process's number says nothing on another machine."""
+    """Beginning of a folder's name: a process's number says nothing on another machine."""
     return f"ftkit-session-{zlib.crc32(platform.node().encode()):08x}-"
 
 

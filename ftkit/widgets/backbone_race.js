@@ -24,10 +24,9 @@ function render({ model, el: target }) {
   epochs.addEventListener("change", number("epochs", epochs, 1, view.most_epochs));
   const budget = el("input", { type: "number", min: 0, max: 36000, step: 1, class: "ft-budget" });
   budget.addEventListener("change", number("seconds", budget, 0, 36000));
-  const train = el("button", { type: "button", class: "ft-train",
-    onclick: () => model.send({ do: "train" }) }, "Train");
-  const stop = el("button", { type: "button", class: "ft-stop", disabled: true,
-    onclick: () => model.send({ do: "stop" }) }, "Stop");
+  const train = command("ft-train", "Train",
+    () => model.send({ do: "train", choice: model.get("choice") }));
+  const stop = command("ft-stop", "Stop", () => model.send({ do: "stop" }));
   const bars = el("div", { class: "ft-bars" });
   const note = el("p", { class: "ft-note", role: "status" });
 
@@ -77,10 +76,8 @@ function render({ model, el: target }) {
   function showLive() {
     const live = model.get("live");
     const running = Boolean(live.running);
-    if (!root.classList.contains("ft-gone")) {
-      train.disabled = running;
-      stop.disabled = !running;
-    }
+    allow(train, !running);
+    allow(stop, running);
     note.textContent = live.note || "";
     if (running) {
       const said = live.left === undefined || live.left === null ? "starting …" : `${seconds(live.left)} left`;
@@ -118,7 +115,7 @@ function render({ model, el: target }) {
 
   const listeners = [["change:choice", showChoice], ["change:live", showLive]];
   for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root);
+  const end = signOfLife(model, root, ["live"]);
   showChoice();
   showLive();
   return () => {

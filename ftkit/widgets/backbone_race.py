@@ -85,6 +85,7 @@ class BackboneRace(Frame):
     def handle(self, message: dict[str, Any]) -> None:
         """Does what a control asks for."""
         if message["do"] == "train":
+            self.take_choice(message)
             self.train()
         elif message["do"] == "stop":
             self.stop()

@@ -60,7 +60,7 @@ function render({ model, el: target }) {
   model.on("change:view", build);
   for (const name of ["found", "running", "note"]) model.on(`change:${name}`, show);
   build();
-  const end = signOfLife(model, root);
+  const end = signOfLife(model, root, ["view", "found", "running", "note"]);
   return () => {
     end();
     model.off("change:view", build);

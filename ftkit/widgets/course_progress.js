@@ -31,7 +31,7 @@ function render({ model, el: target }) {
 
   model.on("change:view", show);
   show();
-  const end = signOfLife(model, root);
+  const end = signOfLife(model, root, ["view"]);
   return () => {
     end();
     model.off("change:view", show);

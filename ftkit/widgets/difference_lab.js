@@ -27,17 +27,22 @@ function render({ model, el: target }) {
   const precision = el("select", { class: "ft-precision",
     onchange: () => change({ precision: precision.value }) },
     view.precisions.map((name) => el("option", { value: name }, FLOATS[name] || name)));
-  const train = el("button", { type: "button", class: "ft-train", disabled: Boolean(view.missing),
-    onclick: () => model.send({ do: "train" }) }, "Train");
-  const stop = el("button", { type: "button", class: "ft-stop", disabled: true,
-    onclick: () => model.send({ do: "stop" }) }, "Stop");
+  const train = command("ft-train", "Train",
+    () => model.send({ do: "train", choice: model.get("choice") }));
+  const stop = command("ft-stop", "Stop", () => model.send({ do: "stop" }));
   const stage = el("span", { class: "ft-stage", role: "status" });
   const bars = el("div", { class: "ft-bars" });
   const note = el("p", { class: "ft-note", role: "status" });
 
   const loss = new Plot({ title: "Training loss", xlabel: "step", xmin: 1 });
   const gap = new Plot({ title: "Difference of the losses", xlabel: "step", xmin: 1, log: true });
-  const table = el("table", { class: "ft-rows" });
+  const body = el("tbody", {});
+  const table = el("table", { class: "ft-rows" },
+    el("thead", {}, el("tr", {},
+      ["difference", "arithmetic", `losses part by, in ${view.compared} steps`, "nothing switched on",
+        "PyTorch accuracy", "TensorFlow accuracy"].map((title) => el("th", { scope: "col" }, title)))),
+    body);
+  const fillRows = keyed(body, (row) => row.key, rowOf);
 
   root.append(
     el("div", { class: "ft-pick" }, list, about),
@@ -101,10 +106,8 @@ function render({ model, el: target }) {
   function showLive() {
     const live = model.get("live");
     const running = Boolean(live.running);
-    if (!root.classList.contains("ft-gone")) {
-      train.disabled = running || Boolean(view.missing);
-      stop.disabled = !running;
-    }
+    allow(train, !running && !view.missing);
+    allow(stop, running);
     note.textContent = live.note || "";
     stage.textContent = running ? live.stage : "";
     bars.replaceChildren(...(running ? live.bars : []).map((bar) =>
@@ -121,22 +124,27 @@ function render({ model, el: target }) {
       mark.textContent = found.length ? found[found.length - 1].largest : "";
     });
     table.hidden = !rows.length;
-    table.replaceChildren(
-      el("thead", {}, el("tr", {},
-        ["difference", "arithmetic", `losses part by, in ${view.compared} steps`, "nothing switched on",
-          "PyTorch accuracy", "TensorFlow accuracy"].map((title) => el("th", { scope: "col" }, title)))),
-      el("tbody", {}, rows.map((row) =>
-        el("tr", { "data-difference": row.difference },
-          el("td", {}, el("button", { type: "button", class: "ft-show",
-            "aria-label": `Show the curves of ${row.name}`,
-            onclick: () => change({ difference: row.difference, precision: row.precision }) },
-            row.difference)),
-          el("td", {}, FLOATS[row.precision] || row.precision),
-          el("td", { class: "ft-largest" },
-            row.steps < view.compared ? `${row.largest} (in ${row.steps})` : row.largest),
-          el("td", {}, row.matched),
-          ["pytorch", "tensorflow"].map((name) => el("td", {}, row.accuracy[name] || "–"))))));
+    const tries = {}; // a recipe of one's own may have changed between two of the same name
+    fillRows(rows.map((row) => {
+      tries[row.name] = (tries[row.name] || 0) + 1;
+      return { ...row, key: `${row.name} ${tries[row.name]}` };
+    }));
     showCurves();
+  }
+
+  function rowOf({ name, difference, precision: arithmetic }) {
+    const cells = Array.from({ length: 4 }, () => el("td", {}));
+    cells[0].className = "ft-largest";
+    const tr = el("tr", { "data-difference": difference },
+      el("td", {}, el("button", { type: "button", class: "ft-show", "aria-label": `Show the curves of ${name}`,
+        onclick: () => change({ difference, precision: arithmetic }) }, difference)),
+      el("td", {}, FLOATS[arithmetic] || arithmetic), cells);
+    const tell = (row) => {
+      const said = [row.steps < view.compared ? `${row.largest} (in ${row.steps})` : row.largest,
+        row.matched, ...["pytorch", "tensorflow"].map((backend) => row.accuracy[backend] || "–")];
+      cells.forEach((cell, at) => { cell.textContent = said[at]; });
+    };
+    return { root: tr, tell };
   }
 
   const listeners = [
@@ -145,7 +153,7 @@ function render({ model, el: target }) {
     ["change:rows", showRows],
   ];
   for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root);
+  const end = signOfLife(model, root, ["live", "rows"]);
   showChoice();
   showRows();
   showLive();

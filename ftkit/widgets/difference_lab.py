@@ -84,6 +84,7 @@ class DifferenceLab(Frame):
     def handle(self, message: dict[str, Any]) -> None:
         """Does what a control asks for."""
         if message["do"] == "train":
+            self.take_choice(message)
             self.train()
         elif message["do"] == "stop":
             self.stop()

@@ -75,7 +75,6 @@ function ticks(low, high, wanted = 4) {
 
 function short(value, share) {
   if (!Number.isFinite(value)) return "–";
-  if (!Number.isFinite(value)) return "–";
   if (share) return `${Math.round(value * 100)}%`;
   if (value === 0) return "0";
   const size = Math.abs(value);
@@ -110,7 +109,8 @@ function mark(shape, kind, x, y, scale = 1) {
 // Curves in one panel. Each series: {name, kind, faint, points: [[x, y], ...], marks}.
 // `kind` is a CSS class that gives colour and stroke, so that both themes have their own.
 // `shape` (a number) chooses the marks, `scale` their size, `label` is written beside the last, and
-// `named` puts a faint series into the legend. The option `xtick` writes an x, where it is no whole number.
+// `named` puts a faint series into the legend. `of` (a number from 1) says whose curve it is, at its end,
+// and `lit` lets it stand out. The option `xtick` writes an x, where it is no whole number.
 class Plot {
   constructor(options) {
     this.options = options;
@@ -188,8 +188,8 @@ class Plot {
         run.push(`${pen}${x(across).toFixed(1)} ${y(up).toFixed(1)}`);
         pen = "L";
       }
-      const kind = `ft-line ft-${item.kind}${item.faint ? " ft-faint" : ""}`;
-      parts.push(svg("path", { class: kind, d: run.join(""), fill: "none" }));
+      const kind = `ft-line ft-${item.kind}${item.faint ? " ft-faint" : ""}${item.lit ? " ft-lit" : ""}`;
+      parts.push(svg("path", { class: kind, d: run.join(""), fill: "none", "data-of": item.of }));
       if (item.marks && !item.faint) {
         for (const [across, up] of item.points) {
           if (Number.isFinite(up)) {
@@ -206,6 +206,7 @@ class Plot {
           "text-anchor": over ? "end" : "start" }, item.label));
       }
     }
+    parts.push(...this.ends(shown.filter((item) => item.of !== undefined), x, y));
     for (const [across, text] of this.options.lines || []) {
       parts.push(
         svg("line", { class: "ft-phase", x1: x(across), x2: x(across), y1: top, y2: this.height - bottom }),
@@ -232,6 +233,28 @@ class Plot {
           item.shape === undefined ? null : mark(item.shape, item.kind, 15, 5)),
         item.name)));
     this.tell();
+  }
+
+  // Whose curves they are, as a number and a mark at the end of each; one for curves that end alike.
+  ends(series, x, y) {
+    const found = new Map();
+    for (const item of series) {
+      const last = item.points.filter((point) => Number.isFinite(point[1])).pop();
+      if (last && !found.has(item.of)) found.set(item.of, { item, x: x(last[0]), y: y(last[1]) });
+    }
+    const placed = [];
+    return [...found.values()].sort((one, other) => one.y - other.y).flatMap((end) => {
+      const near = placed.filter((one) => Math.abs(one.x - end.x) < 30);
+      const high = Math.max(end.y, ...near.map((one) => one.said + 11));
+      placed.push({ x: end.x, said: high });
+      const side = end.x > this.width - 40 ? -1 : 1;
+      const kind = `ft-tick ft-end${end.item.lit ? " ft-lit" : ""}`;
+      return [
+        mark(end.item.of - 1, end.item.kind, end.x, end.y, 0.8),
+        svg("text", { class: kind, x: end.x + 7 * side, y: high + 4, "data-of": end.item.of,
+          "text-anchor": side < 0 ? "end" : "start" }, String(end.item.of)),
+      ];
+    });
   }
 
   point(event) {
@@ -279,56 +302,88 @@ function decades(low, high) {
   return found;
 }
 
-// Asks the kernel every few seconds whether it is there; while it does not answer, the controls
-// are disabled and a line says so.
+// A button that is told when it may be pressed: one that is disabled would lose the focus.
+function command(kind, text, act) {
+  const button = el("button", { type: "button", class: kind, onclick: () => {
+    if (button.getAttribute("aria-disabled") !== "true") act();
+  } }, text);
+  return button;
+}
+
+function allow(button, may) {
+  button.setAttribute("aria-disabled", String(!may));
+}
+
+// Keeps an element's children in step with records, by key: a child that stays is told what is new
+// and keeps the focus and what is being typed. `make(item)` gives `{ root, tell(item) }`.
+function keyed(parent, key, make) {
+  const made = new Map();
+  return (items) => {
+    const focused = parent.getRootNode().activeElement;
+    const wanted = new Set(items.map(key));
+    for (const [name, child] of made) {
+      if (wanted.has(name)) continue;
+      child.root.remove();
+      made.delete(name);
+    }
+    items.forEach((item, at) => {
+      const name = key(item);
+      if (!made.has(name)) made.set(name, make(item));
+      const child = made.get(name);
+      child.tell(item);
+      if (parent.children[at] !== child.root) parent.insertBefore(child.root, parent.children[at] || null);
+    });
+    if (parent.contains(focused)) focused.focus({ preventScroll: true }); // a child that is moved loses it
+  };
+}
+
+// Asks the kernel every few seconds whether it is there. Until it first answers, and while it does
+// not, the widget is gone: its root, a fieldset, is disabled, and with it every control inside,
+// whatever the widget itself says of them. After some patience a line says so.
+// `told` names the traits that only the kernel sets: their changes are signs of life too.
 const PING = 2000, PATIENCE = 6000;
 
-function signOfLife(model, root) {
+function signOfLife(model, root, told) {
   const line = el("p", { class: "ft-dead", role: "status" },
     "No answer from the kernel. It is busy, or it was restarted: then run this cell again.");
   line.hidden = true;
   root.append(line);
   let heard = Date.now();
-  let alive = true;
-  const show = (now) => {
-    if (now === alive) return;
-    alive = now;
-    line.hidden = alive;
+  const live = (alive) => {
+    root.disabled = !alive;
     root.classList.toggle("ft-gone", !alive);
-    for (const control of root.querySelectorAll("input, button, select, textarea")) {
-      if (!alive && !control.disabled) {
-        control.disabled = true;
-        control.dataset.ftDead = "1";
-      } else if (alive && control.dataset.ftDead) {
-        control.disabled = false;
-        delete control.dataset.ftDead;
-      }
-    }
   };
   const hear = () => {
     heard = Date.now();
-    show(true);
+    line.hidden = true;
+    live(true);
+  };
+  const miss = () => {
+    line.hidden = false;
+    live(false);
   };
   const ask = () => {
     try {
       model.send({ do: "ping" });
     } catch (error) {
-      show(false);
+      miss();
     }
-    if (Date.now() - heard > PATIENCE) show(false);
+    if (Date.now() - heard > PATIENCE) miss();
   };
-  model.on("msg:custom", hear);
+  const signs = ["msg:custom", ...told.map((name) => `change:${name}`)];
+  for (const sign of signs) model.on(sign, hear);
   const timer = setInterval(ask, PING);
+  live(false);
   ask();
   return () => {
     clearInterval(timer);
-    model.off("msg:custom", hear);
+    for (const sign of signs) model.off(sign, hear);
   };
 }
 
 // JupyterLab takes single keys for commands: "dd" would delete the cell.
 function frame(el_, kind, name) {
-  const root = el("div", { class: `ft ${kind}`, role: "group", "aria-label": name });
+  const root = el("fieldset", { class: `ft ${kind}`, "aria-label": name });
   root.addEventListener("keydown", (event) => event.stopPropagation());
   el_.append(root);
   return root;

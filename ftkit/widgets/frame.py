@@ -49,6 +49,15 @@ class Frame(anywidget.AnyWidget):
     def handle(self, message: dict[str, Any]) -> None:
         """Does what a control of the page asks for: ``{"do": …}``."""
 
+    def take_choice(self, message: dict[str, Any]) -> None:
+        """Takes the choice that a command was given under.
+
+        Changes of traits wait in the page while the kernel is busy, commands do not: a command can
+        arrive before the choice that it was meant for.
+        """
+        if isinstance(message.get("choice"), dict):
+            self.set_state({"choice": message["choice"]})
+
     def keep(self) -> None:
         """Brings the picture that stays in the notebook up to date."""
         if self._still is not None:

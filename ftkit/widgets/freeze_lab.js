@@ -45,7 +45,6 @@ function render({ model, el: target }) {
     onchange: () => {
       const value = Math.max(1, Math.min(200, Math.round(Number(epochs.value)) || 1));
       change({ epochs: value });
-      model.send({ do: "epochs" });
     } });
   const frozen = el("select", { class: "ft-frozen-bn", onchange: () => change({ frozen: frozen.value }) },
     view().policies.map((name) => el("option", { value: name }, POLICIES[name])));
@@ -66,16 +65,23 @@ function render({ model, el: target }) {
     }));
 
   const figures = el("table", { class: "ft-figures" });
-  const train = el("button", { type: "button", class: "ft-train",
-    onclick: () => model.send({ do: "train" }) }, "Train");
-  const stop = el("button", { type: "button", class: "ft-stop", disabled: true,
-    onclick: () => model.send({ do: "stop" }) }, "Stop");
+  const train = command("ft-train", "Train",
+    () => model.send({ do: "train", choice: model.get("choice") }));
+  const stop = command("ft-stop", "Stop", () => model.send({ do: "stop" }));
   const bars = el("div", { class: "ft-bars" });
   const note = el("p", { class: "ft-note", role: "status" });
 
   const loss = new Plot({ title: "Training loss", xlabel: "step", xmin: 1 });
   const accuracy = new Plot({ title: "Validation accuracy", xlabel: "step", share: true });
-  const table = el("table", { class: "ft-rows" });
+  const named = (what) => view().backends.map((name) => `${NAMES[name]} ${what}`);
+  const body = el("tbody", {});
+  const table = el("table", { class: "ft-rows" },
+    el("thead", {}, el("tr", {},
+      ["row", "name", "depth", "learn", "epochs", ...named("accuracy"), ...named("seconds"), "audit", ""]
+        .map((title) => (title ? el("th", { scope: "col" }, title) : el("td", {}))))),
+    body);
+  const fillRows = keyed(body, (row) => row.number, rowOf);
+  let lit = null; // the row whose curves stand out
   const save = el("button", { type: "button", class: "ft-save",
     onclick: () => model.send({ do: "save" }) }, "Save all");
 
@@ -128,7 +134,7 @@ function render({ model, el: target }) {
         svg("text", { x: x + widths[at] / 2, y: 132, class: "ft-block-said" },
           `${(100 * item.cost).toFixed(item.cost < 0.0995 ? 1 : 0)}%`));
       group.addEventListener("click", () => {
-        if (!slider.disabled) change({ depth: Math.min(at + (still ? 0 : 1), last()), preset: keepPreset() });
+        if (!root.disabled) change({ depth: Math.min(at + (still ? 0 : 1), last()), preset: keepPreset() });
       });
       parts.push(group);
       x += widths[at] + 6;
@@ -170,14 +176,19 @@ function render({ model, el: target }) {
     const choice = model.get("choice");
     const policy = model.get("figures")[choice.frozen];
     if (!policy) return;
-    const now = policy[choice.depth];
+    const line = policy[choice.depth];
+    const now = choice.preset === "two-phase" ? line.two_phase : line;
+    // Epochs and the other policy change all lines: the kernel is asked, and these are not it yet.
+    const fits = line.of.epochs === choice.epochs && line.of.learning === choice.learning;
+    figures.classList.toggle("ft-stale", !fits);
+    const unknown = model.get("measuring") ? "measuring …" : "could not be measured";
     const times = view().backends.map((name) => {
       const known = now.seconds[name];
-      return known === undefined ? "measuring …" : `≈ ${seconds(known)}`;
+      return known === undefined ? unknown : fits ? `≈ ${seconds(known)}` : "…";
     });
     const rows = [
-      ["learn", `${whole(now.trainable)} parameters`],
-      ["frozen", `${whole(now.frozen)} parameters`],
+      ["learn", `${now.phases.map(whole).join(", then ")} parameters`],
+      ["frozen", `${now.phases.map((learns) => whole(view().total - learns)).join(", then ")} parameters`],
       ...view().backends.map((name, at) => [`expected in ${NAMES[name] || name}`, times[at]]),
       ["memory beside the framework", `≈ ${bytes(now.memory)}`],
       ["computed once", now.kept ? `up to ${now.kept}` : "nothing"],
@@ -189,18 +200,20 @@ function render({ model, el: target }) {
   function series() {
     const live = model.get("live");
     const found = { loss: [], accuracy: [] };
-    const add = (run, name, faint) => {
+    const add = (run, name, faint, of) => {
       const label = `${NAMES[run.backend] || run.backend}${name}`;
-      found.loss.push({ name: label, kind: run.backend, faint, points: run.loss });
-      found.accuracy.push({ name: label, kind: run.backend, faint, points: run.accuracy, marks: true });
+      const shared = { name: label, kind: run.backend, faint, of, lit: of !== undefined && of === lit };
+      found.loss.push({ ...shared, points: run.loss });
+      found.accuracy.push({ ...shared, points: run.accuracy, marks: true });
     };
     const rows = model.get("rows");
     rows.forEach((row, at) => {
       const latest = !live.running && at === rows.length - 1;
-      row.runs.forEach((run) => add(run, latest ? `, ${row.name}` : "", !latest));
+      row.runs.forEach((run) => add(run, latest ? `, ${row.name}` : "", !latest, row.number));
     });
     if (live.running) live.runs.forEach((run) => add(run, "", false));
-    return found;
+    const onTop = (one, other) => Boolean(one.lit) - Boolean(other.lit);
+    return { loss: found.loss.sort(onTop), accuracy: found.accuracy.sort(onTop) };
   }
 
   function showCurves() {
@@ -215,11 +228,9 @@ function render({ model, el: target }) {
   function showLive() {
     const live = model.get("live");
     const running = Boolean(live.running);
-    root.classList.toggle("ft-running", running);
-    if (!root.classList.contains("ft-gone")) {
-      train.disabled = running;
-      stop.disabled = !running;
-    }
+    const busy = running || Boolean(live.waiting);
+    allow(train, !busy);
+    allow(stop, busy);
     note.textContent = live.note || "";
     bars.replaceChildren(...(running ? live.runs : []).map((run) => {
       const share = run.total ? run.done / run.total : 0;
@@ -241,42 +252,57 @@ function render({ model, el: target }) {
     const rows = model.get("rows");
     save.hidden = !rows.length;
     table.hidden = !rows.length;
-    const names = view().backends;
-    table.replaceChildren(
-      el("thead", {}, el("tr", {},
-        ["name", "depth", "learn", "epochs", ...names.map((name) => `${NAMES[name]} accuracy`),
-          ...names.map((name) => `${NAMES[name]} seconds`), "audit", ""]
-          .map((title) => el("th", { scope: "col" }, title)))),
-      el("tbody", {}, rows.map((row) => {
-        const of = (name) => row.runs.find((run) => run.backend === name);
-        const input = el("input", { type: "text", value: row.name, class: "ft-name",
-          "aria-label": `Name of row ${row.number}`,
-          onchange: () => model.send({ do: "rename", number: row.number, name: input.value }) });
-        const audits = [...new Set(row.runs.map((run) => run.audit))].join("; ");
-        const ended = row.runs.filter((run) => run.status !== "done")
-          .map((run) => `${NAMES[run.backend]} ${run.status}`).join(", ");
-        return el("tr", { "data-row": row.number },
-          el("td", {}, input), el("td", {}, row.depth), el("td", {}, whole(row.trainable)),
-          el("td", {}, row.epochs),
-          names.map((name) => el("td", {}, of(name) ? percent(of(name).val) : "–")),
-          names.map((name) => el("td", {}, of(name) ? of(name).seconds.toFixed(1) : "–")),
-          el("td", { class: "ft-audit" }, [ended, audits].filter(Boolean).join("; ")),
-          el("td", {}, el("button", { type: "button", class: "ft-remove",
-            "aria-label": `Remove row ${row.number}, ${row.name}`,
-            onclick: () => model.send({ do: "remove", number: row.number }) }, "✕")));
-      })));
+    const focused = table.contains(root.getRootNode().activeElement);
+    fillRows(rows);
+    const lost = focused && !table.contains(root.getRootNode().activeElement);
+    if (lost) (body.querySelector("tr:last-child .ft-remove") || train).focus();
+    if (!rows.some((row) => row.number === lit)) lit = null;
     showCurves();
+  }
+
+  function rowOf({ number }) {
+    const input = el("input", { type: "text", class: "ft-name", "aria-label": `Name of row ${number}`,
+      onchange: () => model.send({ do: "rename", number, name: input.value }) });
+    const remove = el("button", { type: "button", class: "ft-remove",
+      onclick: () => model.send({ do: "remove", number }) }, "✕");
+    const cells = Array.from({ length: 4 + 2 * view().backends.length }, () => el("td", {}));
+    cells[cells.length - 1].className = "ft-audit";
+    const light = (now) => () => {
+      const focus = tr.contains(root.getRootNode().activeElement);
+      lit = now || focus ? number : lit === number ? null : lit;
+      showCurves();
+    };
+    const tr = el("tr", { "data-row": number, onpointerenter: light(true), onpointerleave: light(false),
+      onfocusin: light(true), onfocusout: () => setTimeout(light(false)) },
+      el("th", { scope: "row", class: "ft-of" }, svg("svg", { width: 12, height: 12, "aria-hidden": "true" },
+        mark(number - 1, "own", 6, 6)), String(number)),
+      el("td", {}, input), cells, el("td", {}, remove));
+    const tell = (row) => {
+      if (root.getRootNode().activeElement !== input) input.value = row.name;
+      remove.setAttribute("aria-label", `Remove row ${number}, ${row.name}`);
+      const of = view().backends.map((name) => row.runs.find((run) => run.backend === name));
+      const ended = row.runs.filter((run) => run.status !== "done")
+        .map((run) => `${NAMES[run.backend]} ${run.status}`).join(", ");
+      const audits = [...new Set(row.runs.map((run) => run.audit))].join("; ");
+      const said = [row.depth, whole(row.trainable), row.epochs,
+        ...of.map((run) => (run ? percent(run.val) : "–")),
+        ...of.map((run) => (run ? run.seconds.toFixed(1) : "–")),
+        [ended, audits].filter(Boolean).join("; ")];
+      cells.forEach((cell, at) => { cell.textContent = said[at]; });
+    };
+    return { root: tr, tell };
   }
 
   const pattern = freshId();
   const listeners = [
     ["change:choice", showChoice],
     ["change:figures", showFigures],
+    ["change:measuring", showFigures],
     ["change:live", showLive],
     ["change:rows", showRows],
   ];
   for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root);
+  const end = signOfLife(model, root, ["figures", "measuring", "live", "rows"]);
   showChoice();
   showRows();
   showLive();

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from ftkit.api import Results
 from ftkit.engine.compare import Experiment
 from ftkit.engine.comparison import Comparison
 from ftkit.engine.live import shared
+from ftkit.engine.session import temporary_folder
 from ftkit.engine.sweep import strategy_of
 from ftkit.environments import available
 from ftkit.errors import FtkitError
@@ -29,6 +29,7 @@ from ftkit.widgets import speeds
 from ftkit.widgets.background import LOOK_SECONDS, Background
 from ftkit.widgets.frame import Frame, Updates, script
 from ftkit.widgets.freeze_view import Row, failures, figures_of, live_view, row_view, view_of
+from ftkit.writing import fresh_folder
 
 
 class FreezeLab(Frame):
@@ -52,6 +53,7 @@ class FreezeLab(Frame):
     view = traitlets.Dict().tag(sync=True)
     choice = traitlets.Dict().tag(sync=True)
     figures = traitlets.Dict().tag(sync=True)
+    measuring = traitlets.Bool(True).tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
     rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
@@ -75,10 +77,12 @@ class FreezeLab(Frame):
         self._background = Background(shared(chosen))
         self._updates = Updates(self._push)
         self._current: Row | None = None
+        self._waiting = False
         self._started = 0.0
         self._last = 0
         self._note = ""
-        self._weights = tempfile.TemporaryDirectory(prefix="ftkit-lab-", ignore_cleanup_errors=True)
+        self._folder: Path | None = None
+        self._weights = temporary_folder()
         self._measured = threading.Event()
         super().__init__(
             view=view_of(self._experiment),
@@ -92,8 +96,9 @@ class FreezeLab(Frame):
             },
         )
         self._figure()
+        self.observe(self._figure, "choice")
         if set(speeds.known(self._experiment)) == set(chosen):
-            self._measured.set()
+            self._measured_all()
         else:
             Background(shared(chosen)).start(self._measure)
 
@@ -102,11 +107,10 @@ class FreezeLab(Frame):
     def handle(self, message: dict[str, Any]) -> None:
         """Does what a control asks for."""
         if message["do"] == "train":
+            self.take_choice(message)
             self.train()
         elif message["do"] == "stop":
             self.stop()
-        elif message["do"] == "epochs":
-            self._figure()
         elif message["do"] == "remove":
             self.remove(int(message["number"]))
         elif message["do"] == "rename":
@@ -145,7 +149,8 @@ class FreezeLab(Frame):
             self._say(str(error))
             return
         row = Row(self._next_number(), self._name(strategy), recipe, strategy, [])
-        self._say("It begins as soon as the workers are free.")
+        self._waiting = True
+        self._say(self._reason())
         self._background.start(lambda: self._work(experiment, row, backends))
 
     def stop(self) -> None:
@@ -173,14 +178,21 @@ class FreezeLab(Frame):
                 row.name = name.strip() or row.name
         self._show_rows()
 
-    def save(self, folder: str | Path = "freeze_lab") -> Path:
+    def save(self, folder: str | Path | None = None) -> Path:
         """Writes every row's recipe and results: a folder for each, as ``ftkit compare`` writes it.
+
+        Args:
+            folder: Where to; what is there of rows of the same number and strategy is replaced.
+                None takes a folder of this lab's own: ``freeze_lab``, or if that was there before
+                it first saved ``freeze_lab-2``, and so on.
 
         Raises:
             FtkitError: If there is no row, or the folder cannot be written.
         """
         if not self.results:
             raise FtkitError("There is nothing to save yet. Press Train first.")
+        if folder is None:
+            folder = self._folder = self._folder or fresh_folder(Path("freeze_lab"))
         for row in self.results:
             self.comparison(row).save(Path(folder) / f"{row.number:02}_{row.strategy}")
         return Path(folder)
@@ -188,7 +200,8 @@ class FreezeLab(Frame):
     def comparison(self, row: Row) -> Results:
         """A row as the results of a comparison, without a verdict on the match."""
         recipe = replace(row.recipe, strategies=(row.strategy,))
-        return Results(recipe, self._experiment.dataset, row.runs, [])
+        notes = (*self._experiment.notes, f"Row {row.number} of a freeze lab: {row.name}.")
+        return Results(recipe, self._experiment.dataset, row.runs, [], notes=notes)
 
     def chosen(self) -> tuple[Recipe, str]:
         """The recipe of what is chosen on the page, and the strategy."""
@@ -210,10 +223,12 @@ class FreezeLab(Frame):
         def begun(runs: list[Run]) -> None:
             row.runs = runs
             self._started, self._current, self._note = time.perf_counter(), row, ""
+            self._waiting = False
             self._updates.start()
 
         while not self._measured.wait(LOOK_SECONDS) and not self._background.stopped:
             continue  # its runs come first: they leave what is frozen computed
+        self._say(self._reason())
         try:
             self._background.train(
                 experiment,
@@ -223,10 +238,10 @@ class FreezeLab(Frame):
                 backends,
                 export=self._weights_of(row.number),
             )
-            self._note = failures(row.runs)
+            self._note = failures(row.runs) if row.runs else "Stopped before it began."
         except Exception as error:  # nobody else would tell the page
             self._note = f"{type(error).__name__}: {error}"
-        self._current = None
+        self._current, self._waiting = None, False
         self._updates.stop()
         if any(run.steps for run in row.runs):
             self.results.append(row)
@@ -238,7 +253,8 @@ class FreezeLab(Frame):
         return Path(self._weights.name) / str(number)
 
     def _push(self) -> None:
-        self.live = live_view(self._current, time.perf_counter() - self._started, self._note)
+        elapsed = time.perf_counter() - self._started
+        self.live = live_view(self._current, elapsed, self._note, self._waiting)
 
     def _say(self, note: str) -> None:
         self._note = note
@@ -256,20 +272,34 @@ class FreezeLab(Frame):
         depth = self.choice["depth"]
         return f"two-phase, then depth {depth}" if strategy == "two-phase" else strategy
 
-    def _figure(self) -> None:
-        """Tells what each depth costs, under each policy of frozen batch norm."""
-        epochs = int(self.choice["epochs"])
-        found = speeds.known(self._experiment)
-        self.figures = figures_of(self._experiment, epochs, found)
+    def _reason(self) -> str:
+        """Why a run does not begin yet."""
+        if not self._measured.is_set():
+            return "It begins once the speed of this machine is measured."
+        return "It begins as soon as the workers are free."
+
+    def _figure(self, _: Any = None) -> None:
+        """Tells what each depth costs, under what else is chosen."""
+        try:
+            recipe, _strategy = self.chosen()
+        except FtkitError as error:
+            self._say(str(error))
+            return
+        self.figures = figures_of(self._experiment, recipe, speeds.known(self._experiment))
 
     def _measure(self) -> None:
         try:
-            speeds.measure(self._experiment, Background(shared(self._experiment.backends)))
-        except FtkitError as error:
-            self._say(str(error))
-        finally:
-            self._figure()
-            self._measured.set()
+            failed = speeds.measure(self._experiment, Background(shared(self._experiment.backends)))
+        except Exception as error:  # nobody else would tell the page
+            failed = f"{type(error).__name__}: {error}"
+        self._figure()
+        if failed:
+            self._say(f"The speed of this machine could not be measured. {failed}")
+        self._measured_all()
+
+    def _measured_all(self) -> None:
+        self.measuring = False
+        self._measured.set()
 
     def still(self) -> tuple[Figure | None, str]:
         """The rows' curves, and a table."""

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from ftkit.data.batches import views_ahead
 from ftkit.engine.compare import Experiment
 from ftkit.engine.estimate import Speed, need_of, work_of
 from ftkit.engine.sweep import strategy_of
-from ftkit.freezing import POLICIES, BatchNormPolicy, resolve, trainable_parameters
+from ftkit.freezing import POLICIES, BatchNormPolicy, resolve, still_depth, trainable_parameters
 from ftkit.history import Run
 from ftkit.recipe import Recipe
 from ftkit.report import formats
@@ -71,52 +72,81 @@ def view_of(experiment: Experiment) -> dict[str, Any]:
 
 
 def figures_of(
-    experiment: Experiment, epochs: int, speeds: Mapping[str, Speed]
+    experiment: Experiment, recipe: Recipe, speeds: Mapping[str, Speed]
 ) -> dict[str, list[dict[str, Any]]]:
     """What each freeze depth costs, by the policy of frozen batch norm.
 
     Args:
-        experiment: The pictures, the network, and a recipe with a strategy for each depth.
-        epochs: How many.
+        experiment: The pictures and the network.
+        recipe: What is to run, but for these two.
         speeds: How fast each framework is, as far as it is known.
+
+    Returns:
+        For each policy a line for each depth: :func:`cost_of` the depth alone, and as
+        ``two_phase`` that of a phase of the head before it. ``of`` tells for which epochs and
+        policy of the other batch norms.
     """
-    network, dataset = experiment.architecture, experiment.dataset
+    of = {"epochs": recipe.epochs, "learning": recipe.batch_norm}
     found: dict[str, list[dict[str, Any]]] = {}
     for policy in get_args(BatchNormPolicy):
-        recipe = replace(experiment.recipe, epochs=epochs, frozen_batch_norm=policy)
         found[policy] = []
-        for depth in range(len(network.blocks) + 1):
-            (phase,) = recipe.phases_of(strategy_of(depth), network)
-            sizes = (network, dataset.image_size, recipe.batch_size)
-            pictures = (len(dataset.train), len(dataset.val))
-            work = work_of(phase, *sizes, *pictures)
-            need = need_of(phase, *sizes, sum(pictures), recipe.optimizer)
-            trainable = trainable_parameters(resolve(phase.freeze, network))
-            found[policy].append(
-                {
-                    "depth": depth,
-                    "trainable": trainable,
-                    "frozen": network.parameters - trainable,
-                    "kept": network.boundary_name(depth) if need.kept else "",
-                    "seconds": {name: speed.seconds(work) for name, speed in speeds.items()},
-                    "memory": need.total,
-                }
-            )
+        for depth in range(len(experiment.architecture.blocks) + 1):
+            own = replace(recipe, frozen_batch_norm=policy, freeze_depth=depth)
+            alone = cost_of(experiment, own, strategy_of(depth), speeds)
+            both = cost_of(experiment, own, "two-phase", speeds)
+            found[policy].append({"depth": depth, "of": of, **alone, "two_phase": both})
     return found
 
 
-def live_view(row: Row | None, elapsed: float, note: str = "") -> dict[str, Any]:
+def cost_of(
+    experiment: Experiment, recipe: Recipe, strategy: str, speeds: Mapping[str, Speed]
+) -> dict[str, Any]:
+    """What a strategy costs: what learns, what is kept, seconds and memory over its phases.
+
+    ``trainable`` and ``frozen`` are those of the last phase, ``phases`` has what learns in each.
+    """
+    network, dataset = experiment.architecture, experiment.dataset
+    views = views_ahead(recipe)
+    count = views.count if views else 0
+    sizes = (network, dataset.image_size, recipe.batch_size, len(dataset.train), len(dataset.val))
+    phases = recipe.phases_of(strategy, network)
+    states = [resolve(phase.freeze, network) for phase in phases]
+    works = [work_of(phase, *sizes, count) for phase in phases]
+    # The first pass keeps on its way what shallower phases after it need.
+    works[1:] = [replace(work, once=0.0) for work in works[1:]]
+    needs = [need_of(item, *sizes, recipe.optimizer, count, recipe.precision) for item in phases]
+    learns = [trainable_parameters(found) for found in states]
+    kept = [
+        network.boundary_name(still_depth(found, network))
+        for found, need in zip(states, needs)
+        if need.kept
+    ]
+    return {
+        "trainable": learns[-1],
+        "frozen": network.parameters - learns[-1],
+        "phases": learns,
+        "kept": ", then up to ".join(dict.fromkeys(kept)),
+        "seconds": {name: sum(map(speed.seconds, works)) for name, speed in speeds.items()},
+        "memory": max(need.total for need in needs),
+    }
+
+
+def live_view(
+    row: Row | None, elapsed: float, note: str = "", waiting: bool = False
+) -> dict[str, Any]:
     """What a page shows of the run in progress.
 
     Args:
         row: The run; None if there is none.
         elapsed: Seconds since it began.
         note: What else there is to say.
+        waiting: Whether a run waits for its turn.
     """
     if row is None:
-        return {"running": False, "note": note}
+        return {"running": False, "waiting": waiting, "note": note}
     return {
         "running": True,
+        "waiting": False,
         "note": note,
         "name": row.name,
         "elapsed": elapsed,

@@ -194,9 +194,8 @@ function render({ model, el: target }) {
     block.value = now.block;
     asked.value = now.asked;
     const none = Boolean(view().no_weights);
-    const dead = root.classList.contains("ft-gone");
     for (const control of [look, block, asked]) {
-      control.disabled = none || dead || (control !== look && !now.look);
+      control.disabled = none || (control !== look && !now.look);
     }
     key.hidden = none || !now.look;
   }
@@ -243,7 +242,7 @@ function render({ model, el: target }) {
     ["change:shown", showPage],
   ];
   for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root);
+  const end = signOfLife(model, root, ["view", "shown"]);
   showView();
   showPage();
   return () => {

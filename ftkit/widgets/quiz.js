@@ -32,7 +32,7 @@ function render({ model, el: target }) {
 
   model.on("change:told", show);
   model.on("change:note", show);
-  const end = signOfLife(model, root);
+  const end = signOfLife(model, root, ["told", "note"]);
   show();
   return () => {
     end();

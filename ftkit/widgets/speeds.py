@@ -7,11 +7,14 @@ from dataclasses import replace
 from ftkit.engine.compare import Experiment
 from ftkit.engine.estimate import Speed, speed_of, work_of
 from ftkit.engine.sweep import strategy_of
+from ftkit.history import Run
+from ftkit.report import formats
 from ftkit.widgets.background import Background
 
 STEPS = 4
 """Of the run in which everything learns."""
-_KNOWN: dict[tuple[str, str, int, int], Speed] = {}
+Key = tuple[str, str, int, int, str, str]
+_KNOWN: dict[Key, Speed] = {}
 
 
 def known(experiment: Experiment) -> dict[str, Speed]:
@@ -20,21 +23,28 @@ def known(experiment: Experiment) -> dict[str, Speed]:
     return {name: speed for name, speed in found.items() if speed is not None}
 
 
-def measure(experiment: Experiment, background: Background) -> None:
+def measure(experiment: Experiment, background: Background) -> str:
     """Three short runs in all frameworks at once, as a lab trains.
 
-    They also leave what is frozen computed, at every depth that the experiment names.
+    Where the recipe does not augment they also leave what is frozen computed, at every depth that
+    the experiment names.
 
     Args:
         experiment: Its recipe names a strategy for each freeze depth.
         background: Runs them, once the workers are free.
+
+    Returns:
+        Why a framework's speed could not be measured; empty if each one's was.
     """
-    experiment = experiment.changed(replace(experiment.recipe, epochs=2, precision="fp32"))
+    # What differs between two of the runs must be what is computed once, or what learns.
+    plain = {"augment": "none", "views": None, "frozen_batch_norm": "inference"}
+    experiment = experiment.changed(replace(experiment.recipe, epochs=2, **plain))
     uncached = experiment.changed(experiment.recipe)
     uncached.cache = False
     network, dataset, recipe = experiment.architecture, experiment.dataset, experiment.recipe
     pictures = (len(dataset.train), len(dataset.val))
-    runs, works = [], []
+    runs: list[dict[str, Run]] = []
+    works = []
     deepest = len(network.blocks)
     for one, depth, steps in ((experiment, deepest, None), (experiment, 0, STEPS),
                               (uncached, deepest, STEPS)):  # fmt: skip
@@ -43,15 +53,20 @@ def measure(experiment: Experiment, background: Background) -> None:
         runs.append({run.backend: run for run in done})
         (phase,) = recipe.phases_of(strategy, network)
         sizes = (network, dataset.image_size, recipe.batch_size)
-        works.append(work_of(phase, *sizes, *pictures, one.cache))
+        works.append(work_of(phase, *sizes, *pictures, views=1 if one.cache else 0))
+    failed = {}
     for backend in experiment.backends:
-        if all(backend in found for found in runs):
-            head, whole, bare = (found[backend] for found in runs)
-            speed = speed_of(head, whole, bare, *works)
-            if speed is not None:
-                _KNOWN[_key(experiment, backend)] = speed
+        own = [found[backend] for found in runs if backend in found]
+        speed = speed_of(*own, *works) if len(own) == len(works) else None
+        if speed is not None:
+            _KNOWN[_key(experiment, backend)] = speed
+        else:
+            broken = [run.error for run in own if run.status == "failed"]
+            failed[backend] = broken[0] if broken else "its short runs made too few steps"
+    return "; ".join(f"{formats.framework(name)}: {why}" for name, why in failed.items())
 
 
-def _key(experiment: Experiment, backend: str) -> tuple[str, str, int, int]:
-    recipe = experiment.recipe
-    return (backend, recipe.backbone, experiment.dataset.image_size, recipe.batch_size)
+def _key(experiment: Experiment, backend: str) -> Key:
+    recipe, size = experiment.recipe, experiment.dataset.image_size
+    machine = (recipe.precision, recipe.device)
+    return (backend, recipe.backbone, size, recipe.batch_size, *machine)

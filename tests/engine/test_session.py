@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -204,6 +206,22 @@ END = (
     'echo \'{"kind": "run_end", "stopped": false, "val_probabilities": [], '
     '"peak_memory_mb": 1.0, "device": "cpu", "versions": {}}\''
 )
+
+
+def test_a_temporary_folder_goes_with_its_process_or_with_the_next_session(temporary):
+    ends = {
+        "": 0,
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": 1,
+    }
+    for end, left in ends.items():
+        lines = ("from ftkit.engine.session import temporary_folder", "it = temporary_folder()",
+                 "print(it.name, flush=True)", end)  # fmt: skip
+        command = [sys.executable, "-c", "\n".join(lines)]
+        found = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip()
+        assert Path(found).parent == temporary
+        assert Path(found).exists() == bool(left)
+    with Session(["pytorch"]):
+        assert not Path(found).exists()
 
 
 @pytest.fixture

@@ -105,6 +105,11 @@ class Server:
             time.sleep(0.1)
         raise RuntimeError(f"JupyterLab did not start; see {self._log.name}")
 
+    def kernels(self) -> list[psutil.Process]:
+        """The processes of the kernels that run now."""
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [one for one in found if any("ipykernel" in word for word in one.cmdline())]
+
     def close(self) -> None:
         """Ends the server and its kernels."""
         tree = [self.process.pid]

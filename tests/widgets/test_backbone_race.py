@@ -193,6 +193,14 @@ def test_a_run_ends_when_its_seconds_are_over_and_the_race_goes_on(recipe):
     assert "budget over" in race.still()[1]
 
 
+def test_a_command_brings_the_choice_that_it_was_given_under(recipe):
+    race = BackboneRace(("resnet_s",), recipe)
+    race.handle({"do": "train", "choice": {"epochs": 1, "seconds": 60}})
+    assert race.wait(120)
+    assert [len(run.epochs) for run in race.results[0].runs] == [1, 1]
+    assert race.choice == {"epochs": 1, "seconds": 60}
+
+
 def test_stop_ends_the_race(recipe):
     race = BackboneRace(("resnet_s", "vgg_s"), recipe)
     race.choice = {"epochs": 200, "seconds": 0}

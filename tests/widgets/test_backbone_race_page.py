@@ -24,7 +24,7 @@ def race(notebook):
     def open_(cell=RACE, **options):
         page = notebook(cell, **options)
         page.run_all()
-        page.tab.wait_for_selector(".ft-race .ft-train")
+        page.tab.wait_for_selector(".ft-race .ft-train:enabled")
         return page
 
     return open_
@@ -37,7 +37,7 @@ def cells(page, name):
 def finished(page):
     page.tab.wait_for_function(
         """() => document.querySelectorAll(".ft-plots .ft-canvas path.ft-line").length >= 8
-            && document.querySelector(".ft-train:enabled")""",
+            && document.querySelector(".ft-train:enabled[aria-disabled=false]")""",
         timeout=TRAINED,
     )
 
@@ -65,7 +65,7 @@ def test_a_run_ends_when_its_budget_is_over_and_the_row_says_so(race):
         timeout=TRAINED,
     )
     page.tab.locator(".ft-stop").click()
-    page.tab.wait_for_selector(".ft-train:enabled", timeout=10_000)
+    page.tab.wait_for_selector(".ft-train:enabled[aria-disabled=false]", timeout=10_000)
 
 
 def test_a_page_that_is_reloaded_in_mid_run_shows_the_race_and_can_stop_it(race):
@@ -93,7 +93,9 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(race):
         if page.tab.evaluate("document.activeElement.className") == "ft-train":
             break
     page.tab.keyboard.press("Enter")
+    page.tab.wait_for_selector(".ft-train[aria-disabled=true]")
     finished(page)
+    assert page.tab.evaluate("document.activeElement.className") == "ft-train"
 
 
 @pytest.mark.parametrize("width", [1280, 800])

@@ -55,7 +55,7 @@ def run_first(page):
     """Runs the cell with the Check button alone."""
     page.tab.locator(".jp-CodeCell").first.click()
     page.menu("Run", "Run Selected Cell")
-    page.tab.wait_for_selector(".ft-checker .ft-check", timeout=30_000)
+    page.tab.wait_for_selector(".ft-checker .ft-check:enabled", timeout=30_000)
 
 
 def question(page, name):
@@ -146,7 +146,7 @@ def test_a_reload_in_mid_check_shows_what_goes_on_and_then_the_verdict(exercise)
     check_all(page)
     page.tab.locator(".ft-checker .ft-said", has_text="Checking").wait_for()
     page.open()
-    page.tab.wait_for_selector(".ft-checker .ft-check", timeout=30_000)
+    page.tab.wait_for_selector(".ft-checker .ft-check:enabled", timeout=30_000)
     assert "timed out" in verdict(page, "q1", "timed out")
     verdict(page, "q2", "passed")
 
@@ -166,7 +166,7 @@ def test_after_a_restart_no_control_pretends_to_work_and_the_cell_tells_what_was
         accept.click()
     page.ready()
     run_first(page)
-    page.tab.wait_for_selector(".ft-checker:not([data-old]) .ft-check", timeout=30_000)
+    page.tab.wait_for_selector(".ft-checker:not([data-old]) .ft-check:enabled", timeout=30_000)
     assert "passed before, 1 of 1 points" in verdict(page, "q1", "passed before")
 
 

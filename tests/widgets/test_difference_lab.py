@@ -175,6 +175,13 @@ def test_before_anything_is_trained_the_picture_that_stays_is_words():
     assert figure is None and "nothing has been trained" in text
 
 
+def test_a_command_brings_the_choice_that_it_was_given_under():
+    lab = DifferenceLab(Recipe(data="no-such-folder"), "adam-epsilon")
+    lab.handle({"do": "train", "choice": {"difference": "dropout", "precision": "fp32"}})
+    assert lab.wait(10)
+    assert lab.chosen().differences == ("dropout",)
+
+
 def test_what_cannot_be_run_is_told_on_the_page():
     lab = DifferenceLab(Recipe(data="no-such-folder"))
     lab.train()

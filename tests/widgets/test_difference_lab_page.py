@@ -24,7 +24,7 @@ def lab(notebook):
     def open_(cell=LAB, **options):
         page = notebook(cell, **options)
         page.run_all()
-        page.tab.wait_for_selector(".ft-differences .ft-difference")
+        page.tab.wait_for_selector(".ft-differences .ft-difference:enabled")
         return page
 
     return open_
@@ -57,7 +57,7 @@ def test_train_runs_the_matched_recipe_and_then_the_difference_up_to_a_row(lab):
     assert losses.locator("path.ft-line.ft-faint").count() == 2
     assert losses.locator("path.ft-line:not(.ft-faint)").count() == 2
     assert gaps.locator("path.ft-line.ft-matched").count() == 1
-    page.tab.wait_for_selector(".ft-train:enabled")
+    page.tab.wait_for_selector(".ft-train:enabled[aria-disabled=false]")
     page.tab.get_by_label("head-init").check()
     assert losses.locator("path.ft-line").count() == 0
     row(page, "adam-epsilon").get_by_role("button").click()
@@ -75,7 +75,7 @@ def test_a_page_that_is_reloaded_in_mid_run_shows_the_run_and_can_stop_it(lab):
     page.tab.wait_for_selector(".ft-differences .ft-bar", timeout=30_000)
     page.tab.wait_for_selector(".ft-plots path.ft-line")
     page.tab.locator(".ft-stop").click()
-    page.tab.wait_for_selector(".ft-train:enabled", timeout=10_000)
+    page.tab.wait_for_selector(".ft-train:enabled[aria-disabled=false]", timeout=10_000)
 
 
 def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
@@ -92,6 +92,7 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
             break
     page.tab.keyboard.press("Enter")
     row(page, "adam-epsilon").wait_for(timeout=TRAINED)
+    assert page.tab.evaluate("document.activeElement.className") == "ft-train"
 
 
 @pytest.mark.parametrize("width", [1280, 800])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -14,7 +16,7 @@ from ftkit.engine.sweep import strategy_of
 from ftkit.errors import FtkitError
 from ftkit.history import Epoch, Kept, PhaseEnd, PhaseStart, Run, RunFailed, Step
 from ftkit.recipe import Recipe
-from ftkit.widgets import FreezeLab
+from ftkit.widgets import FreezeLab, speeds
 from ftkit.widgets.freeze_view import (
     Row,
     failures,
@@ -28,6 +30,7 @@ from ftkit.widgets.freeze_view import (
 
 BACKENDS = ("pytorch", "tensorflow")
 DEPTHS = range(6)
+SPEED = Speed(judging=2e9, training=1e9, step=1e-3, start=0.5, start_head=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +69,12 @@ def test_the_network_is_told_block_by_block_with_shares_that_add_up(experiment):
     assert (told["train"], told["val"], told["size"]) == (24, 6, 32)
 
 
+def figures(experiment, speeds=(), **changes):
+    return figures_of(experiment, replace(experiment.recipe, **changes), dict(speeds))
+
+
 def test_every_policy_has_a_line_for_every_depth_that_adds_up(experiment):
-    found = figures_of(experiment, 2, {})
+    found = figures(experiment)
     assert set(found) == {"inference", "statistics", "train"}
     for lines in found.values():
         assert [line["depth"] for line in lines] == list(DEPTHS)
@@ -79,20 +86,77 @@ def test_every_policy_has_a_line_for_every_depth_that_adds_up(experiment):
 
 
 def test_batch_norm_that_moves_keeps_nothing_and_that_learns_is_counted(experiment):
-    found = figures_of(experiment, 2, {})
+    found = figures(experiment)
     assert {line["kept"] for line in found["statistics"]} == {""}
     assert found["train"][5]["trainable"] > found["statistics"][5]["trainable"] == 514
 
 
 def test_seconds_fall_with_depth_and_rise_with_epochs_where_the_speed_is_known(experiment):
-    speed = Speed(judging=2e9, training=1e9, step=1e-3, start=0.5, start_head=0.1)
     few, many = (
-        [line["seconds"]["pytorch"] for line in figures_of(experiment, epochs, {"pytorch": speed})
-         ["inference"]]
+        [
+            line["seconds"]["pytorch"]
+            for line in figures(experiment, {"pytorch": SPEED}, epochs=epochs)["inference"]
+        ]
         for epochs in (2, 20)
-    )  # fmt: skip
+    )
     assert many == sorted(many, reverse=True)
     assert all(one < other for one, other in zip(few, many))
+
+
+def test_two_phases_take_the_seconds_of_both_and_the_memory_of_the_larger(experiment):
+    lines = {
+        epochs: figures(experiment, {"pytorch": SPEED}, epochs=epochs)["inference"]
+        for epochs in (2, 4)
+    }
+    both = lines[4][3]["two_phase"]
+    head, tuned = lines[2][5], lines[2][3]
+    assert (both["trainable"], both["phases"]) == (
+        tuned["trainable"],
+        [head["trainable"], tuned["trainable"]],
+    )
+    assert both["memory"] == max(head["memory"], tuned["memory"])
+    assert both["kept"] == "layer4, pooled, then up to layer2"
+    again = experiment.architecture.multiplications(32)
+    once = 30 * sum(again[name] for name in experiment.architecture.blocks[:3]) / SPEED.judging
+    expected = head["seconds"]["pytorch"] + tuned["seconds"]["pytorch"] - once
+    assert both["seconds"]["pytorch"] == pytest.approx(expected)
+
+
+def test_random_crops_leave_nothing_to_keep_and_flips_twice_the_training_pictures(experiment):
+    plain, flips, crops, fixed = (
+        figures(experiment, {"pytorch": SPEED}, **changes)["inference"][5]
+        for changes in (
+            {},
+            {"augment": "flip"},
+            {"augment": "flip-crop"},
+            {"augment": "flip-crop", "views": 3},
+        )
+    )
+    assert crops["kept"] == "" and plain["kept"] == flips["kept"] == "layer4, pooled"
+    row = 4 * 256
+    assert plain["memory"] - crops["memory"] == (24 + 6) * row
+    assert flips["memory"] - plain["memory"] == 24 * row
+    assert fixed["memory"] - plain["memory"] == 2 * 24 * row
+    assert flips["seconds"]["pytorch"] > plain["seconds"]["pytorch"]
+
+
+def test_in_float64_all_takes_twice_the_memory(experiment):
+    single, double = (
+        [line["memory"] for line in figures(experiment, precision=name)["inference"]]
+        for name in ("fp32", "fp64")
+    )
+    assert double == [2 * value for value in single]
+
+
+def test_scale_and_shift_that_do_not_learn_are_not_counted(experiment):
+    norms = sum(layer.parameters for layer in experiment.architecture.layers
+                if layer.kind == "batch_norm")  # fmt: skip
+    learning, moving = (
+        figures(experiment, batch_norm=policy)["inference"][0] for policy in ("train", "statistics")
+    )
+    assert norms > 0 and learning["trainable"] - moving["trainable"] == norms
+    assert moving["frozen"] == norms
+    assert moving["of"] == {"epochs": 2, "learning": "statistics"}
 
 
 # A run, and the rows
@@ -107,7 +171,8 @@ def test_a_run_in_progress_is_told_whole_each_time():
     assert told["running"] and (one["done"], one["total"], other["done"]) == (7, 12, 3)
     assert one["loss"][0] == [1, 0.7] and len(one["loss"]) == 7
     assert one["accuracy"] == [[6, 0.75]] and other["accuracy"] == []
-    assert live_view(None, 0.0, "why") == {"running": False, "note": "why"}
+    assert live_view(None, 0.0, "why") == {"running": False, "waiting": False, "note": "why"}
+    assert live_view(None, 0.0, "why", waiting=True)["waiting"]
 
 
 def test_where_a_phase_begins_is_told():
@@ -170,11 +235,12 @@ def test_each_row_has_its_weights_until_it_is_removed(lab):
     (row,) = lab.results
     files = [Path(run.weights) for run in row.runs]
     assert all(file.is_file() for file in files) and len(set(files)) == 2
+    assert files[0].parents[1].name.startswith("ftkit-session-")  # swept if the kernel is killed
     assert lab.comparison(row).runs[0].weights == str(files[0])
 
 
 def test_after_it_the_machines_speed_is_known_and_every_depth_has_its_seconds(lab):
-    assert lab.measured(60)
+    assert lab.measured(60) and lab.measuring is False
     for line in lab.figures["inference"]:
         assert set(line["seconds"]) == set(BACKENDS)
         assert all(0 < value < 60 for value in line["seconds"].values())
@@ -187,6 +253,23 @@ def test_what_is_chosen_on_the_page_is_what_runs(lab):
     lab.choice = {**lab.choice, "depth": 4, "preset": "two-phase", "frozen": "inference"}
     recipe, strategy = lab.chosen()
     assert (strategy, recipe.freeze_depth) == ("two-phase", 4)
+
+
+def test_figures_follow_what_is_chosen_at_once(lab):
+    lab.choice = {**lab.choice, "epochs": 7, "learning": "statistics"}
+    line = lab.figures["inference"][0]
+    assert line["of"] == {"epochs": 7, "learning": "statistics"}
+    assert line["trainable"] < lab.view["total"]
+    lab.choice = {**lab.choice, "epochs": 1, "learning": "auto"}
+    assert lab.figures["inference"][0]["trainable"] == lab.view["total"]
+
+
+def test_a_command_brings_the_choice_that_it_was_given_under(lab):
+    choice = {**lab.choice, "preset": "", "depth": 5, "epochs": 2, "backends": ["pytorch"]}
+    lab.handle({"do": "train", "choice": choice})
+    assert lab.wait(60)
+    (run,) = lab.results[-1].runs
+    assert (run.backend, len(run.epochs), lab.choice) == ("pytorch", 2, choice)
 
 
 def test_one_framework_alone_can_be_chosen_and_none_is_refused_in_words(lab):
@@ -232,6 +315,62 @@ def test_rows_are_renamed_saved_and_removed(lab, tmp_path):
 def test_saving_nothing_is_told_on_the_page_and_breaks_nothing(lab):
     lab.handle({"do": "save"})
     assert "Press Train first" in lab.live["note"]
+
+
+def test_each_lab_saves_into_a_folder_of_its_own_and_keeps_it(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = FreezeLab(recipe), FreezeLab(recipe)
+    for one, epochs in ((first, 1), (second, 2)):
+        one.results = [Row(1, "mine", replace(one.recipe, epochs=epochs), "depth-5", [made()])]
+    assert [str(one.save()) for one in (first, second, first)] == [
+        "freeze_lab",
+        "freeze_lab-2",
+        "freeze_lab",
+    ]
+    for folder, epochs in (("freeze_lab", 1), ("freeze_lab-2", 2)):
+        (file,) = Path(folder).rglob("summary.json")
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        assert summary["recipe"]["epochs"] == epochs
+        assert summary["notes"][-1] == "Row 1 of a freeze lab: mine."
+
+
+def test_a_run_that_waits_its_turn_says_why_and_can_be_stopped(recipe, monkeypatch):
+    free = Event()
+
+    def measure(*_):
+        free.wait(10)
+        return ""
+
+    monkeypatch.setattr(speeds, "known", lambda _: {})
+    monkeypatch.setattr(speeds, "measure", measure)
+    waiting = FreezeLab(recipe)
+    assert waiting.measuring
+    waiting.train()
+    assert (waiting.live["running"], waiting.live["waiting"]) == (False, True)
+    assert "once the speed of this machine is measured" in waiting.live["note"]
+    waiting.stop()
+    assert waiting.wait(5)
+    assert waiting.live == {
+        "running": False,
+        "waiting": False,
+        "note": "Stopped before it began.",
+    }
+    free.set()
+    assert waiting.measured(5) and not waiting.measuring
+
+
+@pytest.mark.parametrize("broken", ["PyTorch: no memory", FtkitError("no memory"), OSError("no")])
+def test_a_machine_that_cannot_be_measured_is_told_of(recipe, monkeypatch, broken):
+    def measure(*_):
+        if isinstance(broken, str):
+            return broken
+        raise broken
+
+    monkeypatch.setattr(speeds, "known", lambda _: {})
+    monkeypatch.setattr(speeds, "measure", measure)
+    lab = FreezeLab(recipe)
+    assert lab.measured(5) and lab.measuring is False
+    assert "could not be measured" in lab.live["note"] and str(broken) in lab.live["note"]
 
 
 def test_failed_runs_are_told_in_one_line():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -14,6 +15,7 @@ lab
 """
 LONG = LAB.replace("epochs=3", "epochs=150")
 TRAINED = 120_000
+FREE = ".ft-train:enabled[aria-disabled=false]"
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def lab(notebook):
     def open_(cell=LAB, **options):
         page = notebook(cell, **options)
         page.run_all()
-        page.tab.wait_for_selector(".ft-lab .ft-depth")
+        page.tab.wait_for_selector(".ft-lab .ft-depth:enabled")
         return page
 
     return open_
@@ -59,7 +61,8 @@ def test_train_runs_both_frameworks_from_the_click_to_the_row_with_its_audit(lab
     assert row.count("%") == 2 and "bit-equal" in row
     assert page.tab.locator(".ft-plots path.ft-line.ft-pytorch").count() >= 2
     assert page.tab.locator(".ft-plots path.ft-line.ft-tensorflow").count() >= 2
-    assert page.tab.locator(".ft-train").is_enabled()
+    page.tab.wait_for_selector(FREE)
+    assert page.tab.locator(".ft-plots .ft-end").all_text_contents() == ["1", "1"]
     page.tab.locator(".ft-name").fill("my first")
     page.tab.locator(".ft-name").press("Tab")
     page.tab.locator(".ft-save").click()
@@ -103,11 +106,80 @@ def test_without_its_kernel_no_control_pretends_to_work_and_no_worker_is_left(la
     page = lab(LONG)
     page.tab.locator(".ft-train").click()
     page.tab.wait_for_selector(".ft-bar", timeout=TRAINED)
+    workers = [child for one in page.server.kernels() for child in one.children(recursive=True)]
+    assert len(workers) >= 2
     page.menu("Kernel", "Restart Kernel")
     page.tab.locator(".jp-Dialog .jp-mod-accept").click()
-    page.tab.wait_for_selector(".ft-lab.ft-gone", timeout=20_000)
-    assert page.tab.locator(".ft-train").is_disabled()
+    page.tab.wait_for_selector(".ft-lab.ft-gone .ft-dead:visible", timeout=20_000)
     assert "run this cell again" in page.tab.locator(".ft-dead").inner_text()
+    controls = page.tab.locator(".ft-lab :is(button, input, select)")
+    assert controls.count() > 10
+    assert controls.evaluate_all("found => found.every(one => one.matches(':disabled'))")
+    assert not page.tab.locator(".ft-bar").first.is_visible()
+    left = psutil.wait_procs(workers, timeout=20)[1]
+    assert left == []
+
+
+def test_a_run_that_ends_while_the_kernel_is_silent_leaves_train_free_and_stop_not(lab):
+    page = lab(LONG)
+    page.tab.locator(".ft-train").click()
+    page.tab.wait_for_selector(".ft-bar", timeout=TRAINED)
+    (kernel,) = page.server.kernels()
+    kernel.suspend()
+    try:
+        page.tab.wait_for_selector(".ft-lab.ft-gone", timeout=20_000)
+        assert page.tab.locator(".ft-stop").is_disabled()
+    finally:
+        kernel.resume()
+    page.tab.wait_for_selector(".ft-lab:not(.ft-gone)", timeout=20_000)
+    page.tab.locator(".ft-stop").click()
+    page.tab.wait_for_selector(".ft-rows tbody tr", timeout=20_000)
+    page.tab.wait_for_selector(FREE)
+    assert page.tab.locator(".ft-stop").get_attribute("aria-disabled") == "true"
+    assert page.tab.locator(".ft-epochs").is_enabled()
+
+
+def test_before_the_kernel_has_answered_no_control_pretends_to_work(notebook):
+    page = notebook(LAB.replace("\nlab\n", "\ndisplay(lab)\nimport time; time.sleep(5)\n"))
+    page.menu("Run", "Run All Cells")
+    page.tab.wait_for_selector(".ft-lab .ft-train", timeout=60_000)
+    assert page.tab.locator(".ft-train").is_disabled()
+    page.tab.wait_for_selector(FREE, timeout=20_000)
+
+
+def test_a_run_that_waits_for_another_lab_says_so_and_can_be_stopped(lab):
+    page = lab(f"{LONG}\nother = FreezeLab(lab.recipe)\ndisplay(lab, other)\n")
+    first, second = (page.tab.locator(".ft-lab").nth(at) for at in (0, 1))
+    first.locator(".ft-train").click()
+    first.locator(".ft-bar").first.wait_for(timeout=TRAINED)
+    second.locator(".ft-train").click()
+    second.get_by_text("It begins as soon as the workers are free.").wait_for()
+    assert second.locator(".ft-train").get_attribute("aria-disabled") == "true"
+    second.locator(".ft-stop").click()
+    second.get_by_text("Stopped before it began.").wait_for(timeout=10_000)
+    assert first.locator(".ft-bar").count() == 2
+    first.locator(".ft-stop").click()
+    first.locator(".ft-rows tbody tr").wait_for(timeout=20_000)
+
+
+def test_a_row_keeps_the_name_being_typed_and_its_curves_stand_out_while_it_has_the_focus(lab):
+    page = lab()
+    page.tab.locator(".ft-train").click()
+    page.tab.wait_for_selector(".ft-rows tbody tr", timeout=TRAINED)
+    page.tab.wait_for_selector(FREE)
+    page.tab.locator(".ft-depth").press("ArrowLeft")
+    page.tab.locator(".ft-train").click()
+    page.tab.locator("[data-row='1'] .ft-name").fill("half a na")
+    page.tab.wait_for_selector(".ft-rows [data-row='2']", timeout=TRAINED)
+    assert page.tab.evaluate("document.activeElement.value") == "half a na"
+    lit = page.tab.locator(".ft-plots path.ft-lit")
+    assert {one.get_attribute("data-of") for one in lit.all()} == {"1"} and lit.count() == 4
+    page.tab.locator("[data-row='2'] .ft-audit").hover()
+    assert {one.get_attribute("data-of") for one in lit.all()} == {"2"}
+    page.tab.locator("[data-row='2'] .ft-remove").press("Enter")
+    page.tab.wait_for_selector(".ft-rows [data-row='2']", state="detached")
+    assert page.tab.evaluate("document.activeElement.className") == "ft-remove"
+    assert page.tab.locator("[data-row='1'] .ft-name").input_value() == "half a na"
 
 
 def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
@@ -123,7 +195,9 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
         if page.tab.evaluate("document.activeElement.className") == "ft-train":
             break
     page.tab.keyboard.press("Enter")
+    page.tab.wait_for_selector(".ft-train[aria-disabled=true]")
     page.tab.wait_for_selector(".ft-rows tbody tr", timeout=TRAINED)
+    assert page.tab.evaluate("document.activeElement.className") == "ft-train"
 
 
 @pytest.mark.parametrize("width", [1280, 800])

@@ -29,7 +29,7 @@ def open_browser(notebook):
     def open_(cell=MADE, **options):
         page = notebook(cell, **options)
         page.run_all()
-        page.tab.wait_for_selector(".ft-predictions .ft-card", timeout=SECONDS)
+        page.tab.wait_for_selector(".ft-predictions:not(.ft-gone) .ft-card", timeout=SECONDS)
         return page
 
     return open_

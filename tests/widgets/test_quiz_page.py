@@ -19,7 +19,7 @@ def quiz(notebook, server):
     def open_(cell=QUIZ, **options):
         page = notebook(cell, **options)
         page.run_all()
-        page.tab.wait_for_selector(".ft-quiz .ft-check")
+        page.tab.wait_for_selector(".ft-quiz .ft-check:enabled")
         return page
 
     return open_
@@ -112,13 +112,13 @@ def test_answers_are_there_again_in_a_new_kernel_and_after_a_reload(quiz):
     verdict(page, "head-size", "Not yet")
     page.menu("File", "Save Notebook")
     page.open()
-    page.tab.wait_for_selector(".ft-quiz .ft-check", timeout=30_000)
+    page.tab.wait_for_selector(".ft-quiz .ft-check:enabled", timeout=30_000)
     verdict(page, "head-size", "Not yet")
     assert question(page, "head-size").locator(".ft-number").input_value() == "512"
     page.tab.evaluate("document.querySelector('.ft-quiz').dataset.old = 'yes'")
     page.menu("Kernel", "Restart Kernel and Run All Cells…")
     page.tab.locator(".jp-Dialog .jp-mod-accept").click()
-    page.tab.wait_for_selector(".ft-quiz:not([data-old]) .ft-check", timeout=60_000)
+    page.tab.wait_for_selector(".ft-quiz:not([data-old]) .ft-check:enabled", timeout=60_000)
     verdict(page, "head-size", "Not yet")
     assert question(page, "head-size").locator(".ft-number").input_value() == "512"
 
