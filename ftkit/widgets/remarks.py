@@ -322,8 +322,9 @@ REMARKS = (
         "",
         "losses = keras.losses.categorical_crossentropy(target, probabilities)",
         "Logits or probabilities",
-        "Keras's losses expect probabilities unless they are told from_logits=True, and clip "
-        "them to 1e-7. A wrong answer that is very sure then costs no more than 16.1, and its "
+        "Keras's losses expect probabilities unless they are told from_logits=True. From a softmax "
+        "layer's own output they go back to its logits. Others, as here behind tf.identity, are "
+        "clipped to 1e-7: a wrong answer that is very sure then costs no more than 16.1, and its "
         "gradient is gone.",
     ),
     Remark(
@@ -461,7 +462,7 @@ REMARKS = (
         "predict",
         "prediction.predictor",
         "",
-        "@tf.function(input_signature=[network.takes(part)])",
+        "@tf.function(input_signature=[network.takes(part)], autograph=False)",
         "Traced once",
         "The signature leaves the number of pictures open, so that a last, smaller batch runs in "
         "the same graph. PyTorch runs the Python each time.",

@@ -21,7 +21,7 @@ from ftkit.backends.tensorflow.layers import (
 def make_model(
     architecture: Architecture, dtype: str, differences: tuple[str, ...] = ()
 ) -> keras.Model:
-    """A network with Keras's initial numbers, its layers named as torchvision's.
+    """A network whose weights are still to be loaded, its layers named as torchvision's.
 
     Behind each block of the backbone stands a layer of that name that does nothing.
 
@@ -71,7 +71,7 @@ class _Writer:
             x = layers.Permute((3, 1, 2), dtype=self.dtype)(x)  # PyTorch's order
             return layers.Reshape((item.channels,), **options)(x)
         if item.kind == "linear":
-            return layers.Dense(item.channels, **options)(x)
+            return layers.Dense(item.channels, kernel_initializer="zeros", **options)(x)
         if item.kind == "batch_norm":
             constants = {"epsilon": item.epsilon, "momentum": item.momentum, **self.constants}
             scale = "weight" in item.layer.shapes
@@ -103,7 +103,8 @@ class _Writer:
         assert item.layer is not None
         options["use_bias"] = "bias" in item.layer.shapes
         if item.kind == "depthwise":
-            return layers.DepthwiseConv2D(item.kernel, **options)(x)
+            return layers.DepthwiseConv2D(item.kernel, depthwise_initializer="zeros", **options)(x)
+        options["kernel_initializer"] = "zeros"  # nothing is drawn that would be thrown away
         return layers.Conv2D(item.channels, item.kernel, **options)(x)
 
 

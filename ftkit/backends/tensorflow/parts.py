@@ -29,7 +29,7 @@ def front(
     """
     part = _cut(network, start, ends)
 
-    @tf.function(input_signature=[network.takes(part)])
+    @tf.function(input_signature=[network.takes(part)], autograph=False)
     def traced(inputs: tf.Tensor) -> list[tf.Tensor]:
         found = part(network.preprocess(inputs), training=False)
         return [tf.cast(values, network.dtype) for values in tf.nest.flatten(found)]

@@ -29,7 +29,7 @@ def predictor(network: Network, depth: int = 0) -> Callable[[NDArray[Any]], tf.T
     if depth not in network.predictors:
         part = tail(network, depth)
 
-        @tf.function(input_signature=[network.takes(part)])
+        @tf.function(input_signature=[network.takes(part)], autograph=False)
         def traced(inputs: tf.Tensor) -> tf.Tensor:
             return tf.cast(part(network.preprocess(inputs), training=False), network.dtype)
 

@@ -52,7 +52,8 @@ def make_step(
             tf.TensorSpec((None,), tf.int64),
             tf.TensorSpec((None, None), tf.float64),
             tf.TensorSpec((), tf.float64),
-        ]
+        ],
+        autograph=False,  # no branch hangs on a tensor; looking for one takes a second
     )
     def traced(
         inputs: tf.Tensor, labels: tf.Tensor, keep: tf.Tensor, lr: tf.Tensor
@@ -84,7 +85,7 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, recipe: Recipe) -> tf.Te
         labels: int64, shape ``(n,)``.
         logits: Shape ``(n, classes)``.
         recipe: The smoothing; and whether to compute from clipped probabilities, as Keras does
-            with ``from_logits=False``.
+            with those that do not come straight from a softmax.
     """
     classes = tf.shape(logits)[1]
     smoothing = recipe.label_smoothing
