@@ -270,7 +270,8 @@ _ALL = (
     Difference(
         "cross-entropy",
         "computed from the logits",
-        "computed from probabilities clipped to 1e-7..1-1e-7 (from_logits=False)",
+        "computed from the logits of a softmax layer whose output is handed straight to the loss; "
+        "from any other probabilities, clipped to 1e-7..1-1e-7 (from_logits=False)",
         matched="pytorch",
         pytorch_lines=(
             Line("torch/nn/functional.py", "cross_entropy", "Predicted unnormalized logits"),
@@ -283,11 +284,17 @@ _ALL = (
             ),
             Line(
                 "keras/src/backend/tensorflow/nn.py",
+                "_get_logits",
+                "output_ = output._keras_logits",
+            ),
+            Line(
+                "keras/src/backend/tensorflow/nn.py",
                 "categorical_crossentropy",
                 "output, backend.epsilon(), 1.0 - backend.epsilon()",
             ),
         ),
-        seen="Logits so large that a probability is clipped: the head alone, at a rate of 1.",
+        seen="Something between the softmax and the loss, here tf.identity, and logits so large "
+        "that a probability is clipped: the head alone, at a rate of 1.",
         shown_by={"lr": 1.0, **_HEAD_ALONE},
     ),
     Difference(

@@ -216,11 +216,11 @@ REMARKS = (
         "head",
         "families._Writer.write",
         "",
-        "return layers.Dense(item.channels, **options)(x)",
+        'return layers.Dense(item.channels, kernel_initializer="zeros", **options)(x)',
         "What a new head starts from",
         "Left alone, PyTorch draws weights and bias uniformly within 1/sqrt(inputs); Keras draws "
         "weights within sqrt(6 / (inputs + outputs)) and sets the bias to zero. Here both get "
-        "the same numbers from load().",
+        "the same numbers from load(); until then Keras has zeros.",
     ),
     Remark(
         "head",
