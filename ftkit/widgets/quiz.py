@@ -9,6 +9,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from ftkit.answers import Given, give, given
+from ftkit.coursework import course_folder
 from ftkit.errors import FtkitError
 from ftkit.quizzes import Paper, Question, answer_of, mark, quiz
 from ftkit.widgets.frame import Frame, script
@@ -38,7 +39,7 @@ class Quiz(Frame):
 
     def __init__(self, name: str) -> None:
         self.paper = quiz(name)
-        self._folder = Path.cwd()
+        self._folder = course_folder(Path.cwd())
         self._given: dict[str, Given] = {}
         super().__init__(view=view_of(self.paper))
         try:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ftkit.answers import FILE, Given, give, given
+from ftkit.coursework import COURSE, coursework
 from ftkit.errors import FtkitError
 from ftkit.quizzes import names, quiz
 from ftkit.widgets.quiz import Quiz, score, told_of, view_of
@@ -126,6 +127,28 @@ def test_answers_stay_in_the_folder_where_the_quiz_was_made(course_folder, monke
     ask(widget, "head-size", 514)
     assert given(course_folder, NAME)
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_notebook_in_a_sub_folder_of_the_course_goes_on_with_the_same_answers(
+    course_folder, monkeypatch
+):
+    ask(Quiz(NAME), "head-size", 514)
+    inside = course_folder / "mine" / "again"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    widget = Quiz(NAME)
+    assert widget.told["head-size"]["answer"] == 514.0
+    ask(widget, "validation", right_answer(widget, "validation"))
+    assert set(given(course_folder, NAME)) == {"head-size", "validation"}
+    assert [path.name for path in course_folder.rglob(FILE.name)] == [FILE.name]
+
+
+def test_a_quiz_beside_the_course_is_kept_where_the_progress_is_read(course_folder):
+    (course_folder / COURSE / FILE.parent).mkdir(parents=True)
+    ask(Quiz(NAME), "head-size", 514)
+    (answered,) = [one for one in coursework(course_folder).quizzes if one.name == NAME]
+    assert (answered.answered, answered.right) == (1, 1)
+    assert not (course_folder / FILE.parent).exists()
 
 
 def test_a_kept_answer_that_no_longer_fits_its_question_is_left_out(course_folder):
