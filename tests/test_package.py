@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -69,6 +70,30 @@ def test_the_version_is_that_of_the_installed_distribution():
 
 def test_type_information_ships():
     assert (files("ftkit") / "py.typed").is_file()
+
+
+def local_files(page):
+    """The pictures and files that a page of Markdown or HTML shows or leads to, as they stand."""
+    found = re.findall(r"\]\(([^)\s]+)|<img[^>]*\ssrc=\"([^\"]+)", page)
+    names = [markdown or html for markdown, html in found]
+    return [name.partition("#")[0] for name in names if not re.match(r"[a-z]+:|#", name)]
+
+
+def test_local_files_are_told_from_addresses_and_from_places_in_the_page():
+    page = '![a](docs/a.png) [b](b.md#part) [c](https://c.org/c.png) [d](#d) <img src="e.jpg">'
+    assert local_files(page) == ["docs/a.png", "b.md", "e.jpg"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/performance.md"])
+def test_every_picture_and_file_that_a_page_names_is_there(page):
+    path = ROOT / page
+    named = local_files(path.read_text(encoding="utf-8"))
+    assert [name for name in named if not (path.parent / name).exists()] == []
+
+
+def test_the_readme_shows_pictures():
+    shown = local_files((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert any(name.endswith(".png") for name in shown)
 
 
 def test_python_m_ftkit_tells_the_version():
