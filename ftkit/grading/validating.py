@@ -17,6 +17,7 @@ from typing import Any
 from ftkit.grading import build, leaks, master, variants, wrong
 from ftkit.grading.errors import GradingError
 from ftkit.grading.master import Exercise
+from ftkit.grading.regions import STUB
 from ftkit.grading.runner import Runner, given, new_seed
 from ftkit.grading.sandbox import probe
 from ftkit.grading.verdicts import Result
@@ -49,7 +50,7 @@ class Report:
     framework: str
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
-    """What grading the solution took, by question."""
+    """What grading the solution took, by question, with the framework in memory."""
     budgets: dict[str, float]
     """What each question may take."""
 
@@ -130,12 +131,11 @@ def validate(path: Path, framework: str) -> Report:
     exercise = master.read(path)
     folder = path if path.is_dir() else path.parent
     with Trial(exercise, framework) as trial:
+        findings = _starter(trial)  # after it the framework is in memory, as it is in a class
         began = time.monotonic()
         solved = trial.grade(build.solution(exercise, framework))
         taken = time.monotonic() - began
-        findings = [_earns_all("solution", name, result) for name, (result, _) in solved.items()]
-        for name, (result, _) in trial.grade(build.starter(exercise, framework)).items():
-            findings.append(_earns("starter", name, result, "not attempted", 0))
+        findings += [_earns_all("solution", name, result) for name, (result, _) in solved.items()]
         findings += _wrong_answers(trial, wrong.read(folder, exercise))
         findings += _variants(trial)
     enough = f"at most {MOST_SECONDS:g} s"
@@ -149,6 +149,20 @@ def validate(path: Path, framework: str) -> Report:
         {cell.id: cell.limits.seconds for cell in exercise.questions(framework)}
         | {"in all": MOST_SECONDS},
     )
+
+
+def _starter(trial: Trial) -> list[Finding]:
+    """As it is it is not attempted, and a stub that does nothing at all earns nothing."""
+    blank = build.starter(trial.exercise, trial.framework)
+    found = [
+        _earns("starter", name, result, "not attempted", 0)
+        for name, (result, _) in trial.grade(blank).items()
+    ]
+    ids = [cell.id for cell in trial.exercise.questions(trial.framework)]
+    stubs = {cell["id"]: cell["source"] for cell in blank["cells"] if cell["id"] in ids}
+    emptied = {name: stub.replace(STUB[-1], "pass") for name, stub in stubs.items()}
+    results = trial.grade(_with(blank, emptied))
+    return [*found, *(_nothing("starter", f"{n}, emptied", r) for n, (r, _) in results.items())]
 
 
 def _wrong_answers(trial: Trial, answers: list[wrong.Wrong]) -> list[Finding]:
@@ -182,12 +196,9 @@ def _variants(trial: Trial) -> list[Finding]:
         ]
         differ = [name for name in right if right[name] != copied[name]]
         results = trial.grade(_with(blank, {name: copied[name] for name in differ}), own)
-        for name in differ:
-            got, what = results[name][0], f"{name} with {told}"
-            nothing = got.points == 0 and got.verdict != "grader fault"
-            found.append(
-                Finding("copied answer", what, "no points", _told(got), nothing, got.private)
-            )
+        found += [
+            _nothing("copied answer", f"{name} with {told}", results[name][0]) for name in differ
+        ]
     return found
 
 
@@ -236,6 +247,13 @@ def _earns(check: str, what: str, result: Result, verdict: str, points: float) -
     return Finding(
         check, what, f"{verdict}, {points:g}", _told(result), holds, "" if holds else why
     )
+
+
+def _nothing(check: str, what: str, result: Result) -> Finding:
+    holds = result.points == 0 and result.verdict != "grader fault"
+    earned = [f"it earns {test.points:g} for: {test.title}" for test in result.tests if test.points]
+    why = "" if holds else "\n".join(earned) or result.private
+    return Finding(check, what, "no points", _told(result), holds, why)
 
 
 def _told(result: Result) -> str:

@@ -31,8 +31,9 @@ def test_solution_starter_and_every_wrong_answer_earn_what_they_deserve(path, fr
     assert report.failed == [], validating.table(report)
     exercise = master.read(path)
     questions = {cell.id for cell in exercise.questions(framework)}
-    for check in ("solution", "starter"):
-        assert {one.what for one in report.of(check)} == questions
+    assert {one.what for one in report.of("solution")} == questions
+    assert {one.what.split(",")[0] for one in report.of("starter")} == questions
+    assert len(report.of("starter")) == 2 * len(questions)
     made = [one for one in wrong.read(path, exercise) if one.framework == framework]
     assert len(report.of("wrong answer")) == len(made)
     assert len(report.of("time")) == len(report.of("release")) == 1

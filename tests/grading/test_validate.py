@@ -44,7 +44,7 @@ def failed(report):
 def test_an_exercise_as_it_must_be_has_no_failure(tried):
     report = tried(TINY, hard_coded=RIGHT)
     assert failed(report) == []
-    assert [len(report.of(check)) for check in validating.CHECKS] == [2, 2, 1, 0, 0, 1, 1]
+    assert [len(report.of(check)) for check in validating.CHECKS] == [2, 4, 1, 0, 0, 1, 1]
     text = validating.table(report)
     assert "passed, 3" in text and "not attempted, 0" in text and "FAILED" not in text
     assert "1 of 1 wrong answers" in text and 0 < report.seconds["q1"] < 60
@@ -57,10 +57,9 @@ def test_a_solution_that_does_not_earn_everything_fails(tried):
     assert "Expected" in validating.table(report).split("FAILED")[1]
 
 
-def test_a_starter_that_earns_something_fails(tried):
-    begin = "    ### BEGIN SOLUTION\n    return 2"
-    report = tried(TINY, (begin, f"    if len(x) == 2:\n        return [3.0, 5.0]\n{begin}"))
-    assert failed(report) == [("starter", "q1")]
+def test_a_test_that_holds_without_an_answer_fails(tried):
+    report = tried(TINY, ("assert_close(scale(np.array([1.0, 2.0])), [3.0, 5.0])", "scale(3)"))
+    assert failed(report) == [("starter", "q1, emptied")]
 
 
 def test_a_wrong_answer_that_earns_something_else_fails_by_name(tried):
@@ -108,10 +107,10 @@ def test_too_slow_an_exercise_fails(tried, monkeypatch):
 
 def test_the_command_gives_a_table_and_an_exit_code(tmp_path, capsys):
     assert cli.main(["validate", str(TINY), "--framework", "pytorch"]) == 0
-    assert "All 6 checks hold" in capsys.readouterr().out
+    assert "All 8 checks hold" in capsys.readouterr().out
     text = TINY.read_text().replace("return 2 * np.asarray(x) + 1", "return 2 * np.asarray(x)")
     (tmp_path / "master.py").write_text(text)
     assert cli.main(["validate", str(tmp_path), str(TINY), "--framework", "tensorflow"]) == 1
     told = capsys.readouterr().out
-    assert "FAILED solution: q1" in told and "1 of 12 checks failed" in told
+    assert "FAILED solution: q1" in told and "1 of 16 checks failed" in told
     assert cli.main(["validate", "nothing"]) == 2
