@@ -92,8 +92,9 @@ class BackboneRace(Frame):
 
     def train(self) -> None:
         """Starts a race, in the background; the last one's results go."""
-        if self._background.running:
+        if self._racing:
             return
+        self._background.wait()  # what was told to be over is about to end
         self._note = ""
         self._budget = float(self.choice["seconds"] or 0)
         self.results = [entry_for(item) for item in self._experiments.values()]

@@ -94,8 +94,9 @@ class DifferenceLab(Frame):
 
         What is wrong with the choice is told on the page.
         """
-        if self._background is None or self._background.running:
+        if self._background is None or self._trial is not None:
             return
+        self._background.wait()  # what was told to be over is about to end
         self._note = ""
         try:
             trial = Trial(str(self.choice["difference"]), self.chosen(), [], [])

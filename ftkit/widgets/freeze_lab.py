@@ -132,8 +132,9 @@ class FreezeLab(Frame):
         Raises:
             FtkitError: If there is no such depth.
         """
-        if self._background.running:
+        if self._current is not None or self._waiting:
             return
+        self._background.wait()  # what was told to be over is about to end
         if depth is not None:
             frozen_at_depth(self._experiment.architecture, depth)
             self.choice = {**self.choice, "depth": depth}
@@ -241,11 +242,11 @@ class FreezeLab(Frame):
             self._note = failures(row.runs) if row.runs else "Stopped before it began."
         except Exception as error:  # nobody else would tell the page
             self._note = f"{type(error).__name__}: {error}"
-        self._current, self._waiting = None, False
         self._updates.stop()
         if any(run.steps for run in row.runs):
             self.results.append(row)
             self._show_rows()
+        self._current, self._waiting = None, False
         self._push()
 
     def _weights_of(self, number: int) -> Path:

@@ -272,6 +272,25 @@ def test_a_command_brings_the_choice_that_it_was_given_under(lab):
     assert (run.backend, len(run.epochs), lab.choice) == ("pytorch", 2, choice)
 
 
+def test_whoever_is_told_that_a_run_is_over_can_start_the_next_at_once(lab):
+    before = len(lab.results)
+    lab.choice = {**lab.choice, "preset": "", "depth": 5, "epochs": 1, "backends": ["pytorch"]}
+    over = Event()
+
+    def look(change):
+        if not change["new"]["running"] and not change["new"]["waiting"]:
+            over.set()
+
+    lab.train()
+    lab.observe(look, "live")
+    assert over.wait(60)
+    lab.unobserve(look, "live")
+    lab.train()
+    assert lab.live["waiting"] or lab.live["running"]
+    assert lab.wait(60)
+    assert len(lab.results) == before + 2
+
+
 def test_one_framework_alone_can_be_chosen_and_none_is_refused_in_words(lab):
     before = len(lab.results)
     lab.choice = {**lab.choice, "preset": "", "depth": 5, "epochs": 1, "backends": ["tensorflow"]}
