@@ -37,8 +37,8 @@ def measure(experiment: Experiment, background: Background) -> str:
         Why a framework's speed could not be measured; empty if each one's was.
     """
     # What differs between two of the runs must be what is computed once, or what learns.
-    plain = {"augment": "none", "views": None, "frozen_batch_norm": "inference"}
-    experiment = experiment.changed(replace(experiment.recipe, epochs=2, **plain))
+    plain = replace(experiment.recipe, augment="none", views=None, frozen_batch_norm="inference")
+    experiment = experiment.changed(replace(plain, epochs=2))
     uncached = experiment.changed(experiment.recipe)
     uncached.cache = False
     network, dataset, recipe = experiment.architecture, experiment.dataset, experiment.recipe
@@ -57,7 +57,9 @@ def measure(experiment: Experiment, background: Background) -> str:
     failed = {}
     for backend in experiment.backends:
         own = [found[backend] for found in runs if backend in found]
-        speed = speed_of(*own, *works) if len(own) == len(works) else None
+        speed = None
+        if len(own) == 3:
+            speed = speed_of(own[0], own[1], own[2], *works)
         if speed is not None:
             _KNOWN[_key(experiment, backend)] = speed
         else:
