@@ -251,7 +251,7 @@ class Plot {
       const kind = `ft-tick ft-end${end.item.lit ? " ft-lit" : ""}`;
       return [
         mark(end.item.of - 1, end.item.kind, end.x, end.y, 0.8),
-        svg("text", { class: kind, x: end.x + 7 * side, y: high + 4, "data-of": end.item.of,
+        svg("text", { class: kind, x: end.x + (side > 0 ? 7 : 3), y: high + (side > 0 ? 4 : -6), "data-of": end.item.of,
           "text-anchor": side < 0 ? "end" : "start" }, String(end.item.of)),
       ];
     });
