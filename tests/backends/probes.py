@@ -751,6 +751,51 @@ def keras_same_padding(backend: Any, arrays: Arrays) -> Arrays:
     return {"found": found, "wanted": np.array(wanted)}
 
 
+def keras_cross_entropy(backend: Any, arrays: Arrays, between: str) -> Arrays:
+    """Keras's own loss of a softmax layer's output, with something behind that layer or nothing.
+
+    Eagerly, as ``evaluate`` computes it, and from what ``predict`` gave; and the eager one's
+    gradient at the logits.
+    """
+    import keras
+    import tensorflow as tf
+
+    before = keras.config.floatx()
+    keras.config.set_floatx("float32")
+    try:
+        options = {"use_bias": False, "kernel_initializer": "identity"}
+        policy = "mixed_float16" if between == "a cast from float16" else "float32"
+        model = keras.Sequential([keras.layers.Dense(2, "softmax", dtype=policy, **options)])
+        if between == "a layer":
+            model.add(keras.layers.Rescaling(1.0))
+        loss_of = keras.losses.CategoricalCrossentropy()
+        model.compile("sgd", loss_of)
+        logits = tf.constant(arrays["logits"])
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss = loss_of(arrays["target"], model(logits))
+        return {
+            "eager": float(loss),
+            "evaluated": float(model.evaluate(logits, arrays["target"], verbose=0)),
+            "predicted": float(loss_of(arrays["target"], model.predict(logits, verbose=0))),
+            "gradient": np.array(tape.gradient(loss, logits)),
+        }
+    finally:
+        keras.config.set_floatx(before)
+
+
+def switched_cross_entropy(backend: Any, arrays: Arrays, differences: list[str]) -> Arrays:
+    """The loss of ftkit's step, eagerly and traced."""
+    import tensorflow as tf
+
+    from ftkit.backends.tensorflow.training import cross_entropy
+
+    recipe = Recipe(differences=tuple(differences))
+    given = tf.constant(arrays["labels"]), tf.constant(arrays["logits"])
+    traced = tf.function(lambda labels, logits: cross_entropy(labels, logits, recipe))
+    return {"eager": float(cross_entropy(*given, recipe)), "traced": float(traced(*given))}
+
+
 def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Optimisers and batch norm against each framework's own classes, number by number."""
+"""Optimisers, batch norm and loss against each framework's own, number by number."""
 
 from __future__ import annotations
 
@@ -130,6 +130,40 @@ def test_switched_on_padding_is_keras_same_at_even_and_odd_sizes(probes, size):
     images = rng.integers(0, 256, (2, size, size, 3), dtype=np.uint8)
     found = probes["tensorflow"]("keras_same_padding", {**random_tensors(), "images": images})
     np.testing.assert_allclose(found["found"], found["wanted"], rtol=1e-9, atol=1e-9)
+
+
+# Sure of the wrong class: the right one's probability is exp(-40), far below 1e-7.
+SURE = {
+    "logits": np.array([[40, 0]], np.float32),
+    "target": np.array([[0, 1]], np.float32),
+    "labels": np.array([1]),
+}
+FROM_LOGITS, CLIPPED = pytest.approx(40, rel=1e-6), pytest.approx(-np.log(1e-7), rel=1e-6)
+
+
+def test_from_a_softmax_layers_own_output_keras_goes_back_to_the_logits(probes):
+    found = probes["tensorflow"]("keras_cross_entropy", SURE, between="nothing")
+    assert found["eager"] == FROM_LOGITS == found["evaluated"]
+    np.testing.assert_allclose(found["gradient"], [[1, -1]], rtol=1e-6)
+    assert found["predicted"] == CLIPPED
+
+
+@pytest.mark.parametrize("between", ["a layer", "a cast from float16"])
+def test_with_something_between_softmax_and_loss_keras_clips_and_the_gradient_is_gone(
+    probes, between
+):
+    found = probes["tensorflow"]("keras_cross_entropy", SURE, between=between)
+    assert found["eager"] == CLIPPED == found["evaluated"]
+    assert found["predicted"] == CLIPPED
+    assert not found["gradient"].any()
+
+
+@pytest.mark.parametrize(
+    ("differences", "wanted"), [([], FROM_LOGITS), (["cross-entropy"], CLIPPED)]
+)
+def test_switched_on_the_loss_is_the_clipped_one(probes, differences, wanted):
+    found = probes["tensorflow"]("switched_cross_entropy", SURE, differences=differences)
+    assert found["eager"] == wanted == found["traced"]
 
 
 @pytest.mark.parametrize("cells", [(7, 7), (2, 2), (1, 1), (3, 5)])
