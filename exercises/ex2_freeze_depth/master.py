@@ -346,6 +346,7 @@ for _ in range(6):
 # %% id="evidence" kind="setup"
 PARAMETERS = {"stem": 4768, "layer1": 37120, "layer2": 131712, "layer3": 525568, "layer4": 2099712}
 PICTURES = {"drawn-pets": (400, 2), "new-shapes": (600, 6)}
+FIRST = 10_000_000  # the number of the first validation picture; classes take turns
 
 
 def problem(record, data):
@@ -367,8 +368,8 @@ def problem(record, data):
     said = [int(label) for label in record["predictions"]]
     if len(said) != pictures:
         return f"expected {pictures} predictions; got {len(said)}"
-    right = np.mean(np.array(said) == np.arange(pictures) % classes)
-    if abs(right - record["accuracy"]) > 1e-5:
+    right = np.mean(np.array(said) == (FIRST + np.arange(pictures)) % classes)
+    if not abs(right - record["accuracy"]) <= 1e-5:
         return f"of its predictions {right:.4f} are right; it says {record['accuracy']:.4f}"
     return ""
 
@@ -395,6 +396,18 @@ def assert_evidence(records, data):
     assert len(texts) == len(records), "two runs made the same predictions; one is a copy"
     losses = [record["first_loss"] for record in records]
     assert max(losses) - min(losses) < 0.01, f"expected one loss at the start; got {losses}"
+
+
+def assert_found(guess, records, found):
+    """Checks what was told against the records."""
+    top = max(record["accuracy"] for record in records)
+    best = [record["depth"] for record in records if record["accuracy"] == top]
+    assert found["best"] in best, f"expected best to be one of {best}; got {found['best']}"
+    good = as_good(records)
+    assert found["deepest"] == max(good), f"expected deepest {max(good)}; got {found['deepest']}"
+    depths = [record["depth"] for record in records]
+    assert guess in depths, "expected a run at the depth of the guess"
+    assert found["held"] == (guess in good), f"as good as the best are {good}; guessed was {guess}"
 
 
 # %% [markdown] id="far_task"
@@ -587,13 +600,7 @@ assert_evidence(records, "drawn-pets")
 # %% id="q3_found" kind="test" question="q3" points=2
 #| title="what was found is what the records show"
 assert_evidence(records, "drawn-pets")
-top = max(record["accuracy"] for record in records)
-best = [record["depth"] for record in records if record["accuracy"] == top]
-assert found["best"] in best, f"expected best to be one of {best}; got {found['best']}"
-good = as_good(records)
-assert found["deepest"] == max(good), f"expected deepest {max(good)}; got {found['deepest']}"
-assert guess in [record["depth"] for record in records], "expected a run at the depth of the guess"
-assert found["held"] == (guess in good), f"as good as the best are {good}; the guess was {guess}"
+assert_found(guess, records, found)
 
 # %% id="q3_hidden" kind="test" question="q3" points=1
 #| title="the accuracies lie where runs with other seeds lie"
@@ -603,6 +610,218 @@ assert_evidence(records, "drawn-pets")
 assert all(record["epochs"] >= 5 for record in records)
 assert 0.66 <= reached[5] <= 0.88 and 0.84 <= reached[0] <= 0.99
 assert reached[0] > reached[5]
+### END HIDDEN TESTS
+
+# %% [markdown] id="near_task"
+# ## Question 4: the near task
+# `new-shapes` are six shapes that the weights have never seen, drawn like those that they come
+# from. Where do you expect the best depth now? Write down `near_guess` **first**, then do as in
+# question 3, at the same depths, with `data="new-shapes"` and the folder `"near"`:
+#
+# `ftkit compare --data new-shapes --strategies depth-5,…,depth-0 --out near` (your depths).
+#
+# Paste the records as `near_records`, and tell in `near_found` what they show.
+
+
+# %% id="q4" kind="answer" exports=["near_guess","near_records","near_found"]
+#| seconds=10 call_seconds=3
+#| hints=["gather(\"near\") reads every summary.json below the folder.",
+#| "Everything is as in question 3; only the data and the names differ.",
+#| "near_found has the entries best, deepest and held."]
+### BEGIN SOLUTION
+near_guess = {{depths.may}}[3]
+near_records = [
+    {
+        "data": "new-shapes",
+        "backend": "pytorch",
+        "depth": 5,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 1542},
+        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 2},
+        "first_loss": 1.9375,
+        "accuracy": 0.833333,
+        "predictions": (
+            "44112355012354012544002545002345012555012354012335112345012355012343012353012345"
+            "01230401244500234501234501254501234531234501255501234501234501234500234500230500"
+            "25450124450523550123450123450125450123450123550123550123450323450023550123450123"
+            "35012354002345012345002545012341012345002345032555012545012344112545012345012355"
+            "01235500234501234501234501134401234503254501254501234501234500234501251531234511"
+            "23550123450122550123150123450123450025550023450133440123450123450123453125450123"
+            "45312345012355012345002345012545012545012345012245012445012355012345012345012345"
+            "0123450122540105450325550123550125450123"
+        ),
+    },
+    {
+        "data": "new-shapes",
+        "backend": "pytorch",
+        "depth": 4,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 0,
+            "layer2": 0,
+            "layer3": 0,
+            "layer4": 2099712,
+            "head": 1542,
+        },
+        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 15, "head": 2},
+        "first_loss": 1.9375,
+        "accuracy": 0.873333,
+        "predictions": (
+            "45112345012344012545002545002345012355012314012335112345012355012344012343012345"
+            "01234501244501234501234401254501234531234501234501234501234501234500234500234500"
+            "23440123430423450123450123450124450123450123350123450123450323451423440123450123"
+            "45012344012245012344012345012341012345002344002545012344012345112345012345012345"
+            "01235500234501234501234531234501234503254501254501234501234500234501251531234511"
+            "23450123450422450123150123430123450025550023450133440123440123450123453123440123"
+            "45312345012345012345002345012545012545012344012245312345012355012345012345012345"
+            "0123450122450123450125450123450125150123"
+        ),
+    },
+    {
+        "data": "new-shapes",
+        "backend": "pytorch",
+        "depth": 3,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 0,
+            "layer2": 0,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 1542,
+        },
+        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 1.9375,
+        "accuracy": 0.885,
+        "predictions": (
+            "45112345012343012345002545002345012045012314012335112345012355012344012343012345"
+            "00234501244501234501234501234501234501234501254501234501234501234500234500234500"
+            "23440123450523551123450123450124450123450123350123450123450323451123430123450123"
+            "45012344012245012245012545012344012345012344002545012345012345112345012345012345"
+            "01234500234501234501234531235501234503234501254501234531234500234501231531234511"
+            "23450123450422450123450123450123450025550023450133450123540123550123453123450123"
+            "45012345012345012345002345312545012545012344012245312345012355012345012345012345"
+            "0123450122450125450123450123450125450123"
+        ),
+    },
+    {
+        "data": "new-shapes",
+        "backend": "pytorch",
+        "depth": 2,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 0,
+            "layer2": 131712,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 1542,
+        },
+        "moved": {"stem": 0, "layer1": 0, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 1.9375,
+        "accuracy": 0.903333,
+        "predictions": (
+            "45112345012344012345002445002345012345012314012315102345112355012345012343012345"
+            "00234501244501234501234501234501234501234501234501234501234501234501234500234500"
+            "23450123450523451123450123450124450123450123350123450123450323450423440123450123"
+            "45012345012245012345012545012344012343012344012445012345012345112345012345012345"
+            "01234500234501234501234501234501234503234501234501234501234500234501254531234511"
+            "23450123450423450123450123450123450023550023450133450123540123450123450123440223"
+            "45012345012345012345002345312545012445012345012245012445012345002345012345012345"
+            "0123450123450135450320450123450125450123"
+        ),
+    },
+    {
+        "data": "new-shapes",
+        "backend": "pytorch",
+        "depth": 1,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 0,
+            "layer1": 37120,
+            "layer2": 131712,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 1542,
+        },
+        "moved": {"stem": 0, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 1.9375,
+        "accuracy": 0.89,
+        "predictions": (
+            "45102345012343012341002445002345012545012315012335012345112355312345012343012345"
+            "00231500244531234501235501234501234501234501234501234501234501234500234500234501"
+            "23440123450523451125450123450124450123450123350123450123450323450423450123450123"
+            "43012345012345012345012345012341012345012345002545012345012345112545012145012345"
+            "01234500234501234501234501214501234503234501254501234501254500234501234531234511"
+            "25450023450423450123451123450123450023550023450133450123440123150123450123440123"
+            "45012345012345312345002345312545012445012345012345012145012345002345012345012345"
+            "0123450123450133450023450123450125450123"
+        ),
+    },
+    {
+        "data": "new-shapes",
+        "backend": "pytorch",
+        "depth": 0,
+        "seed": 0,
+        "epochs": 5,
+        "learns": {
+            "stem": 4768,
+            "layer1": 37120,
+            "layer2": 131712,
+            "layer3": 525568,
+            "layer4": 2099712,
+            "head": 1542,
+        },
+        "moved": {"stem": 3, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
+        "first_loss": 1.9375,
+        "accuracy": 0.88,
+        "predictions": (
+            "45112345012343012341002445002345112545012345012334112345112355012345012345012345"
+            "00234500244501234501234501234501234501234501254501234501234501234501234500234500"
+            "25440123450523451123450123450124450123450123450123450123450325450123450123450123"
+            "43012344112245012345042345012541012345042344002545012345012345112545012345012345"
+            "01234500234501234501234501214501234502234501254501254501254500234501254531234511"
+            "23450123450423450123455123450123450123550023450133440123440123450123453123440223"
+            "45312345012345012345002345312445012445012344012245012545012345012345012345012345"
+            "3123450123450135450123450122450125450123"
+        ),
+    },
+]
+near_records = [record for record in near_records if record["depth"] in {{depths.may}}]
+_accuracy = {record["depth"]: record["accuracy"] for record in near_records}
+_best = max(_accuracy, key=_accuracy.get)
+_bound = (
+    _accuracy[_best] - {{rule.errors}} * (_accuracy[_best] * (1 - _accuracy[_best]) / 600) ** 0.5
+)
+near_found = {
+    "best": _best,
+    "deepest": max(depth for depth in _accuracy if _accuracy[depth] >= _bound),
+    "held": _accuracy[near_guess] >= _bound,
+}
+### END SOLUTION
+
+# %% id="q4_records" kind="test" question="q4" points=2
+#| title="the records are those of one experiment, and their freeze audits hold"
+assert_evidence(near_records, "new-shapes")
+
+# %% id="q4_found" kind="test" question="q4" points=2
+#| title="what was found is what the records show"
+assert_evidence(near_records, "new-shapes")
+assert_found(near_guess, near_records, near_found)
+
+# %% id="q4_hidden" kind="test" question="q4" points=1
+#| title="the accuracies lie where runs with other seeds lie"
+### BEGIN HIDDEN TESTS
+reached = {record["depth"]: record["accuracy"] for record in near_records}
+assert_evidence(near_records, "new-shapes")
+assert all(record["epochs"] >= 5 for record in near_records)
+assert 0.74 <= reached[5] <= 0.95 and 0.78 <= reached[0] <= 0.98
 ### END HIDDEN TESTS
 
 # %% [markdown] id="end"

@@ -70,7 +70,7 @@ def test_feedback_holds_nothing_of_the_hidden_tests(the_class, exercise):
 
     graded = the_class[0]
     for one in graded.submissions:
-        page = html.feedback(graded, one)
+        page = html.feedback(graded, one).replace(one.student, "")
         assert "LEAKED" not in page and "hidden_rng" not in page and "wanted" not in page
         for result in graded.results[one.student]:
             assert not any(test.hidden and test.message for test in result.tests)
