@@ -135,7 +135,7 @@ class Pupils:
         assert self._programs
         url = f"sqlite:///{self.folder / 'course' / 'gradebook.db'}"
         words = [self._programs / "python", "-c", _SCORES, url, ASSIGNMENT, str(self.count)]
-        _run(words, self.folder, dict(os.environ))
+        _run(words, self.folder, self._with_programs())
 
     def _new(self) -> Path:
         """A folder for results that does not exist."""
@@ -169,12 +169,19 @@ class Pupils:
         assert self._programs
         course = self.folder / "course"
         environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            **self._with_programs(),
             "JUPYTER_PATH": str(course / "jupyter"),
             **{f"JUPYTER_{n}_DIR": str(course / n) for n in ("CONFIG", "DATA", "RUNTIME")},
             "IPYTHONDIR": str(course / "ipython"),
         }
         _run([self._programs / "nbgrader", *words], course, environment)
+
+    def _with_programs(self) -> dict[str, str]:
+        """An environment in which nbgrader finds the programs that it starts."""
+        assert self._programs
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        path = (str(self._programs), os.environ.get("PATH", os.defpath))
+        return {**kept, "PATH": os.pathsep.join(path)}
 
 
 def _run(words: list[str | Path], folder: Path, environment: dict[str, str]) -> None:
