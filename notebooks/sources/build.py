@@ -24,7 +24,7 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from ftkit.lab import LANGUAGE, jupyter_environment
+from ftkit.lab import LANGUAGE, OWN, jupyter_environment
 from ftkit.writing import write_text
 
 SOURCES = Path(__file__).parent
@@ -100,8 +100,9 @@ def executed(notebook: Any) -> Any:
     """
     with tempfile.TemporaryDirectory(prefix="ftkit-notebook-") as folder:
         work, own = Path(folder) / "ftkit-course", Path(folder) / "own"
-        work.mkdir()
+        (work / OWN).mkdir(parents=True)
         os.environ.update(jupyter_environment(own))  # the kernel of this interpreter
+        os.environ["FTKIT_STATE"] = str(own)  # a beginner's
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
