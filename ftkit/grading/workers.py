@@ -62,7 +62,7 @@ class Zygote:
             ZygoteFault: If it does not start.
         """
         if level == "bubblewrap":
-            scratch = bubblewrap.SCRATCH
+            scratch = bubblewrap.scratch()
         self.level = level
         ours, theirs = socket.socketpair()
         environment = _environment(scratch, len(cores) or 1)
