@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 
 import psutil
 import pytest
+from jupyter_client import BlockingKernelClient
 
 from ftkit import lab
 from ftkit.errors import FtkitError
@@ -266,6 +267,11 @@ def test_what_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
         lab.check()
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return not probe.connect_ex(("127.0.0.1", port))
+
+
 class Opened:
     """``ftkit lab`` as it runs, on a port and with settings of its own."""
 
@@ -291,8 +297,16 @@ class Opened:
             found = ADDRESS.search(line)
             if found:
                 self.address, self.url, self.token = found.group(0, 1, 2)
+                self.wait(lambda: listens(port))
                 return
         raise AssertionError(self.said)
+
+    def wait(self, condition):
+        """Waits until a condition holds: on a busy machine an address is told before it answers."""
+        until = time.monotonic() + START_SECONDS
+        while not condition():
+            assert time.monotonic() < until, self.said
+            time.sleep(0.1)
 
     def ask(self, path, data=None, token=None):
         headers = {"Authorization": f"token {token or self.token}"}
@@ -301,15 +315,16 @@ class Opened:
             return answer.read().decode()
 
     def start_kernel(self):
-        """Starts a kernel, and gives all processes below ``ftkit lab``."""
-        self.ask("/api/kernels", b"{}")
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            below = psutil.Process(self.process.pid).children(recursive=True)
-            if any("ipykernel_launcher" in " ".join(item.cmdline()) for item in below):
-                return below
-            time.sleep(0.1)
-        raise AssertionError("no kernel was started")
+        """Starts a kernel, waits until it is ready, and gives all processes below ``ftkit lab``."""
+        started = json.loads(self.ask("/api/kernels", b"{}"))["id"]
+        client = BlockingKernelClient()
+        client.load_connection_file(str(next(self.home.rglob(f"kernel-{started}.json"))))
+        client.start_channels()
+        client.wait_for_ready(timeout=START_SECONDS)
+        client.stop_channels()
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        assert any("ipykernel_launcher" in " ".join(item.cmdline()) for item in below)
+        return below
 
     def close(self):
         self.process.terminate()
