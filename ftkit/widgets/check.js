@@ -103,7 +103,7 @@ function questionOf(item, ask) {
       found.more ? el("p", { class: "ft-soft-text" }, found.more) : "",
     ]);
   }
-  return { root, button, tell };
+  return { id: item.id, root, button, tell };
 }
 
 export default { render };
