@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
@@ -56,11 +57,36 @@ SHOTS = {
         ],
     ),
     "quiz": (".ft-quiz", ["from ftkit.widgets import Quiz\nQuiz('04_freeze_depth')"]),
+    "check": (
+        ".ft-checker",
+        [
+            "from pathlib import Path\nfrom ftkit.grading import installed\n"
+            "file = 'ex3_predictions.pytorch.ipynb'\n"
+            "Path(file).write_text(installed.starters()[file])",
+            "def confusion(truth, predicted, classes):\n"
+            "    matrix = np.zeros((classes, classes), dtype=int)\n"
+            "    np.add.at(matrix, (truth, predicted), 1)\n"
+            "    return matrix",
+            "def worst_mistakes(probabilities, truth, count):\n"
+            "    wrong = np.flatnonzero(probabilities.argmax(axis=1) != truth)\n"
+            "    return np.argsort(-probabilities.max(axis=1))[:count]",
+            "from ftkit.widgets import Check\ncheck = Check('ex3', notebook=file)\ncheck",
+            "check.check()\ncheck.wait()",
+        ],
+    ),
 }
 """For each picture, the widget's class and the cells that lead there."""
-WIDTH, HEIGHT = 1280, 1000
+WIDTH, HEIGHT = 1280, 2300  # so high that each is seen whole
+TALLEST = 1120
 RUN_SECONDS = 300
 SETTLE_MS = 1500  # the last update, and what moves into its place
+
+
+def shrink(path: Path) -> None:
+    """Keeps the upper part of a picture, in 256 colours."""
+    with Image.open(path) as shot:
+        seen = shot.convert("RGB").crop((0, 0, shot.width, min(shot.height, TALLEST)))
+    seen.quantize(256).save(path, optimize=True)
 
 
 def main(names: list[str]) -> None:
@@ -73,7 +99,10 @@ def main(names: list[str]) -> None:
         try:
             for name in names or SHOTS:
                 selector, cells = SHOTS[name]
-                made = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
+                made = nbformat.v4.new_notebook(
+                    cells=list(map(nbformat.v4.new_code_cell, cells)),
+                    metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+                )
                 nbformat.write(made, server.folder / f"{name}.ipynb")
                 page = Page(
                     browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}),
@@ -84,7 +113,9 @@ def main(names: list[str]) -> None:
                 page.run_all(RUN_SECONDS)
                 page.tab.wait_for_selector(selector)
                 page.tab.wait_for_timeout(SETTLE_MS)
-                page.tab.locator(selector).first.screenshot(path=folder / f"{name}.png")
+                path = folder / f"{name}.png"
+                page.tab.locator(selector).first.screenshot(path=path)
+                shrink(path)
                 page.tab.close()
                 print(name, flush=True)
         finally:
