@@ -109,13 +109,14 @@ class Check(Frame):
         if number == self._round:
             found = Finding(**told)
             self.found = {**self.found, found.question: told_of(found)}
+            self.keep()  # before the page says that it is over, and may be saved
             self.running = [name for name in self.running if name != found.question]
 
     def _end(self, number: int, why: str) -> None:
         if number == self._round:
-            self.running = []
             self.note = why
             self.keep()
+            self.running = []
 
 
 NOT_CHECKED = {"kind": "open", "sign": "○", "says": "not checked yet", "report": []}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from ftkit.grading import build, checking, master, tries
+from ftkit.grading.findings import Finding
 from ftkit.widgets.check import Check
 
 TINY = Path(__file__).parents[1] / "grading" / "tiny.py"
@@ -194,3 +196,15 @@ def test_what_stays_in_the_notebook_is_each_verdict_in_words(work):
         "✓ q1 (scale): passed, 1 of 1 points: every visible test holds\n"
         "○ q2 (fit): not checked yet",
     )
+
+
+def test_the_picture_is_brought_up_to_date_before_the_page_says_that_all_is_over(work, monkeypatch):
+    work()
+    kept = []
+    monkeypatch.setattr(Check, "keep", lambda self: kept.append((self.running, self.still()[1])))
+    widget = Check("tiny")
+    widget.running = ["q1"]
+    widget._tell(widget._round, asdict(Finding("q1", "passed", 1, 1)))
+    ((running, text),) = kept
+    assert running == ["q1"] and "q1 (scale): passed, 1 of 1 points" in text
+    assert widget.running == []
