@@ -37,9 +37,9 @@ _PRELOADED = (
 INI = "[pytest]\naddopts =\n"
 
 
-def main(control: socket.socket) -> None:
-    """Serves the grader until it hangs up."""
-    limits.die_with_parent(os.getppid())
+def main(control: socket.socket, grader: int) -> None:
+    """Serves the grader, the process of that number, until it hangs up."""
+    limits.die_with_parent(grader)  # which may have ended before this process came so far
     for module in _PRELOADED:
         importlib.import_module(module)
     gc.collect()
@@ -161,4 +161,4 @@ def _judge(request: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

@@ -189,7 +189,7 @@ class Runner:
         self._stop()
         ours, theirs = socket.socketpair()
         self._server = subprocess.Popen(
-            [*places.boot("ftkit.grading.forkserver"), str(theirs.fileno())],
+            [*places.boot("ftkit.grading.forkserver"), str(theirs.fileno()), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],

@@ -69,6 +69,7 @@ class Zygote:
         program = places.boot("ftkit.grading.zygote")
         program += [str(theirs.fileno()), str(scratch), ",".join(preload), level]
         program.append(",".join(str(core) for core in cores))
+        program.append("0" if level == "bubblewrap" else str(os.getpid()))
         if level == "bubblewrap":
             program = bubblewrap.command(program, environment, _SCRATCH_BYTES)
             environment = {"PATH": os.environ.get("PATH", os.defpath)}

@@ -3,7 +3,8 @@
 It runs no student code. For each question it forks one worker, locks it, watches its memory, and
 kills it when told. It ends, and its worker with it, when the grader hangs up.
 
-Started with FD SCRATCH MODULE,MODULE LEVEL CORE,CORE.
+Started with FD SCRATCH MODULE,MODULE LEVEL CORE,CORE GRADER, the last being the grader's process
+number, or 0 where bubblewrap stands between.
 """
 
 from __future__ import annotations
@@ -69,10 +70,15 @@ class _Child:
 
 
 def main(
-    control: socket.socket, scratch: Path, preload: list[str], seal: str, cores: list[int]
+    control: socket.socket,
+    scratch: Path,
+    preload: list[str],
+    seal: str,
+    cores: list[int],
+    grader: int,
 ) -> None:
     """Serves the grader until it hangs up."""
-    limits.die_with_parent(os.getppid())
+    limits.die_with_parent(grader or os.getppid())
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     if sys.platform == "linux":
@@ -193,4 +199,5 @@ if __name__ == "__main__":
         [name for name in sys.argv[3].split(",") if name],
         sys.argv[4],
         [int(core) for core in sys.argv[5].split(",") if core],
+        int(sys.argv[6]),
     )

@@ -109,8 +109,11 @@ def test_killed_at_random_moments_it_ends_with_the_grades_of_an_undisturbed_run(
     elsewhere = {name: str(tmp_path / name.lower()) for name in ("HOME", "TMPDIR")}
     for folder in elsewhere.values():
         Path(folder).mkdir()
-    path = os.pathsep.join((os.environ["PATH"], str(tmp_path)))  # by which they are told
-    options = {"env": {**os.environ, **elsewhere, "PATH": path}, "stdout": subprocess.DEVNULL}
+    own = {
+        "PATH": os.pathsep.join((os.environ["PATH"], str(tmp_path))),  # by which they are told
+        "MPLCONFIGDIR": str(tmp_path / "matplotlib"),  # its list of fonts is no leftover
+    }
+    options = {"env": {**os.environ, **elsewhere, **own}, "stdout": subprocess.DEVNULL}
     rng = random.Random(5)
     kills, kept = 0, []
     while kills < 10:
