@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -16,7 +15,6 @@ from ftkit.lab import jupyter_environment
 FOLDER = Path(__file__).parents[2] / "notebooks" / "en"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 CHECKED = "# NBVAL_CHECK_OUTPUT"
-MOST_SECONDS = 300  # the aim is 120 on two cores that have nothing else to do
 
 
 def nbval(notebook, folder):
@@ -39,10 +37,8 @@ def read(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_start_to_end(path, tmp_path, no_process_left):
-    started = time.monotonic()
     done = nbval(read(path), tmp_path)
     assert done.returncode == 0, done.stdout
-    assert time.monotonic() - started < MOST_SECONDS
     assert no_process_left()
 
 
