@@ -61,7 +61,7 @@ def test_a_run_ends_when_its_budget_is_over_and_the_row_says_so(race):
     page.tab.locator(".ft-budget").press("Tab")
     page.tab.locator(".ft-train").click()
     page.tab.wait_for_function(
-        "() => document.querySelector('.ft-ended').innerText.includes('budget over')",
+        "() => document.querySelector('.ft-ended')?.innerText.includes('budget over')",
         timeout=TRAINED,
     )
     page.tab.locator(".ft-stop").click()
