@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -29,6 +28,7 @@ from ftkit.data import Dataset, load, store
 from ftkit.data.batches import smallest_batch
 from ftkit.engine.comparison import Comparison, Match, computed_in
 from ftkit.engine.session import Session, Worker
+from ftkit.engine.temporary import folder_within
 from ftkit.environments import BACKENDS, check_backends
 from ftkit.errors import FtkitError, unknown_name
 from ftkit.freezing import check_batch_norm, frozen_at_depth, resolve, still_depth
@@ -86,7 +86,7 @@ class Experiment:
         self.cache = cache
         self.cache_memory = cache_memory
         size = recipe.image_size or backbone(recipe.backbone).image_size
-        self._stored: dict[Path, Path] = {}  # where each session's folder holds the pictures
+        self._stored: dict[Path, Path] = {}  # by session's folder, where the pictures are
         draft = architecture(recipe.backbone, recipe.head, 1)
         if recipe.freeze_depth is not None:
             frozen_at_depth(draft, recipe.freeze_depth)
@@ -204,7 +204,7 @@ class Experiment:
         max_steps: int | None = None,
         export: Path | None = None,
     ) -> dict[str, Any]:
-        """What a worker needs to know, its files written into the session's folder.
+        """What a worker needs to know; the weights are written into the session's folder.
 
         Args:
             folder: The session's folder.
@@ -215,7 +215,8 @@ class Experiment:
             export: Where to write the final weights.
         """
         if folder not in self._stored:
-            self._stored[folder] = Path(tempfile.mkdtemp(prefix="dataset-", dir=folder))
+            nbytes = self.dataset.train.images.nbytes + self.dataset.val.images.nbytes
+            self._stored[folder] = folder_within(folder, nbytes)
             store.save(self.dataset, self._stored[folder])
         start = folder / f"start-{backend}.safetensors"  # both may run at once
         given = self.initial(strategy, backend) if tensors is None else tensors

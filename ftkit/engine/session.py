@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import queue
-import shutil
 import subprocess
 import tempfile
 import threading
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from ftkit.engine.temporary import remove, remove_orphans, temporary_folder
 from ftkit.environments import check_backends, interpreter, program
 from ftkit.errors import FtkitError
 from ftkit.history import Event, Explained, RunEnd, RunFailed, event_from_dict
@@ -207,7 +205,7 @@ class Session:
     def __init__(self, backends: Sequence[str]) -> None:
         self.backends = check_backends(backends)
         self._workers: dict[str, Worker] = {}
-        _remove_orphans()
+        remove_orphans()
         self._temporary = temporary_folder()
         self.folder = Path(self._temporary.name)
 
@@ -230,7 +228,7 @@ class Session:
 
     def _close(self) -> None:
         with ExitStack() as stack:  # each is closed, whatever happens while another is
-            stack.callback(self._temporary.cleanup)
+            stack.callback(remove, self._temporary)
             for worker in self._workers.values():
                 stack.callback(worker.close)
 
@@ -253,24 +251,3 @@ class Session:
             with suppress(psutil.Error):
                 if psutil.Process(worker.process.pid).memory_info().rss > IDLE_BYTES:
                     worker.close()
-
-
-def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that ends with this process; the next session removes that of a killed one."""
-    return tempfile.TemporaryDirectory(
-        prefix=f"{_folder_prefix()}{os.getpid()}-", ignore_cleanup_errors=True
-    )
-
-
-def _folder_prefix() -> str:
-    """Beginning of a folder's name: a process's number says nothing on another machine."""
-    return f"ftkit-session-{zlib.crc32(platform.node().encode()):08x}-"
-
-
-def _remove_orphans() -> None:
-    """Removes the temporary folders of processes that were killed before they could."""
-    prefix = _folder_prefix()
-    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"):
-        owner = folder.name.removeprefix(prefix).partition("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)

@@ -17,8 +17,8 @@ from ftkit.api import Results
 from ftkit.engine.compare import Experiment
 from ftkit.engine.comparison import Comparison
 from ftkit.engine.live import shared
-from ftkit.engine.session import temporary_folder
 from ftkit.engine.sweep import strategy_of
+from ftkit.engine.temporary import temporary_folder
 from ftkit.environments import available
 from ftkit.errors import FtkitError
 from ftkit.freezing import frozen_at_depth

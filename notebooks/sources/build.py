@@ -112,14 +112,15 @@ def executed(notebook: Any) -> Any:
             store_widget_state=False,
             coalesce_streams=True,
         )
-        started: list[psutil.Process] = []
+        before = set(psutil.Process().children(recursive=True))  # who calls may have its own
+        started: set[psutil.Process] = set()
         try:
             with client.setup_kernel():
                 try:
                     for index, cell in enumerate(notebook.cells):
                         client.execute_cell(cell, index)
                 finally:
-                    started = psutil.Process().children(recursive=True)
+                    started = set(psutil.Process().children(recursive=True)) - before
         except CellExecutionError as error:
             raise Failure(COLOURS.sub("", str(error))) from error
         left = psutil.wait_procs(started, timeout=ENDING_SECONDS)[1]

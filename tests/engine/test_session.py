@@ -208,20 +208,16 @@ END = (
 )
 
 
-def test_a_temporary_folder_goes_with_its_process_or_with_the_next_session(temporary):
-    ends = {
-        "": 0,
-        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": 1,
-    }
-    for end, left in ends.items():
-        lines = ("from ftkit.engine.session import temporary_folder", "it = temporary_folder()",
-                 "print(it.name, flush=True)", end)  # fmt: skip
-        command = [sys.executable, "-c", "\n".join(lines)]
-        found = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip()
-        assert Path(found).parent == temporary
-        assert Path(found).exists() == bool(left)
+def test_a_session_removes_the_folder_of_a_process_that_was_killed(temporary):
+    lines = ("import os, signal", "from ftkit.engine.temporary import temporary_folder",
+             "it = temporary_folder()", "print(it.name, flush=True)",
+             "os.kill(os.getpid(), signal.SIGKILL)")  # fmt: skip
+    command = [sys.executable, "-c", "\n".join(lines)]
+    found = Path(subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip())
+    assert found.parent == temporary
+    assert found.exists()
     with Session(["pytorch"]):
-        assert not Path(found).exists()
+        assert not found.exists()
 
 
 @pytest.fixture
