@@ -104,7 +104,10 @@ def main() -> None:
     inbox = Inbox(sys.stdin)
     cache = Cache()
     backend: Backend = importlib.import_module(f"ftkit.backends.{sys.argv[1]}")
-    send({"kind": "ready", "devices": backend.devices(), "ftkit": __version__})
+    found = backend.devices()
+    gc.collect()
+    gc.freeze()  # a framework's own objects stay: no later collection need look at them
+    send({"kind": "ready", "devices": found, "ftkit": __version__})
     while True:
         job = inbox.jobs.get()
         try:

@@ -11,7 +11,15 @@ import tensorflow as tf
 from ftkit.freezing import BatchNormPolicy
 
 
-class BatchNorm(keras.layers.Layer):
+class _SameShape(keras.layers.Layer):
+    """A layer that changes no shape. Told so, Keras need not trace it to find out."""
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The input's."""
+        return input_shape
+
+
+class BatchNorm(_SameShape):
     """Batch normalisation with PyTorch's arithmetic and ftkit's policies.
 
     PyTorch normalises a batch with its biased variance and adds the unbiased one, n/(n-1), to
@@ -101,7 +109,7 @@ class BatchNorm(keras.layers.Layer):
         running.assign((1 - self.momentum) * running.value + self.momentum * value)
 
 
-class SharedDropout(keras.layers.Layer):
+class SharedDropout(_SameShape):
     """Dropout whose mask is given, so that every framework drops the same.
 
     It stands for dropout behind a vector, and for stochastic depth, which drops a picture's whole
@@ -132,7 +140,7 @@ class SharedDropout(keras.layers.Layer):
         return inputs * (keep[:, None, None, :] if inputs.shape.rank == 4 else keep)
 
 
-class Scale(keras.layers.Layer):
+class Scale(_SameShape):
     """One learned factor per channel: ConvNeXt's ``layer_scale``."""
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
