@@ -22,11 +22,11 @@ from pathlib import Path
 
 from graders import answers
 from graders.classes import WORKS, Pupils
-from speed import commit, outcome, settle
+from speed import commit, outcome, run_benchmark, settle
 from systems.measuring import Clock
 from systems.results import Results, disturbed, machine, read_docs, write_docs
 
-from ftkit.errors import FtkitError, unknown_name
+from ftkit.errors import unknown_name
 from ftkit.grading import master
 from ftkit.grading.sandbox import probe
 from ftkit.grading.workers import LEVELS
@@ -225,10 +225,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FtkitError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        print("\nStopped. What was measured is kept: --resume goes on.", file=sys.stderr)
-        sys.exit(130)
+    run_benchmark(main)

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -286,11 +287,16 @@ def main() -> None:
         write_docs(options.docs, blocks)
 
 
-if __name__ == "__main__":
+def run_benchmark(measure: Callable[[], None]) -> None:
+    """Runs a benchmark that may be stopped and gone on with, and tells in words what ends it."""
     try:
-        main()
+        measure()
     except FtkitError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         print("\nStopped. What was measured is kept: --resume goes on.", file=sys.stderr)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    run_benchmark(main)

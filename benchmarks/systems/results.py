@@ -116,7 +116,10 @@ def table(job: str, rows: list[Measurement], results: Results) -> str:
     for item in rows:
         runs = results.of(item)
         if not runs:
-            lines.append(f"| {item.label} | failed |" + " |" * (len(head) - 2))
+            tried = any((run["job"], run["system"], run["case"]) == (job, *item.row)
+                        for run in results.runs)  # fmt: skip
+            told = "failed" if tried else "not measured"
+            lines.append(f"| {item.label} | {told} |" + " |" * (len(head) - 2))
             continue
         star = "*" * any(map(disturbed, runs))
         cells = [item.label, _seconds(medians[item.row]) + star, _range(runs)]
