@@ -8,6 +8,7 @@ not have the cells of their sources.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import os
 import re
@@ -15,14 +16,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
+import numpy as np
 import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 from ftkit.lab import LANGUAGE, OWN, jupyter_environment
 from ftkit.writing import write_text
@@ -32,6 +36,8 @@ NOTEBOOKS = SOURCES.parent
 CELL_SECONDS = 300
 ENDING_SECONDS = 20
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+UNSEEN = 0.3  # mean difference of a colour's 0..255: a plot's in 256 colours, not a photograph's
+QUALITY = 90
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ftkit)", "language": "python", "name": "python3"},
@@ -135,7 +141,7 @@ def executed(notebook: Any) -> Any:
 def clean(notebook: Any, paths: dict[str, str]) -> None:
     """Takes out of the outputs what differs from run to run, and what shows nothing later.
 
-    A widget lives only in its session; a picture of it stays.
+    A widget lives only in its session; a picture of it stays. Pictures take less room.
 
     Args:
         notebook: Changed in place.
@@ -149,10 +155,36 @@ def clean(notebook: Any, paths: dict[str, str]) -> None:
         for output in cell.outputs:
             output.get("data", {}).pop(WIDGET, None)
             output.pop("transient", None)
+            if "image/png" in output.get("data", {}):
+                kind, picture = smaller(base64.b64decode(output.data.pop("image/png")))
+                output.data[kind] = base64.b64encode(picture).decode("ascii")
             for holder in (output, output.get("data", {})):
                 for name, value in holder.items():
                     if isinstance(value, str) and not name.startswith("image/"):
                         holder[name] = _without(value, paths)
+
+
+def smaller(png: bytes) -> tuple[str, bytes]:
+    """A picture in fewer bytes, and its type; what is lost is not seen.
+
+    A plot is shown as well in 256 colours. A picture that is not, as it holds photographs or the
+    like, becomes a JPEG.
+    """
+    best = "image/png", png
+    with Image.open(BytesIO(png)) as found:
+        if found.mode == "RGBA" and found.getextrema()[3][0] < 255:
+            return best  # something shines through
+        whole = found.convert("RGB")
+    few = whole.quantize(256, dither=Image.Dither.NONE)
+    lost = np.subtract(whole, few.convert("RGB"), dtype=np.float64)
+    buffer = BytesIO()
+    if np.abs(lost).mean() <= UNSEEN:
+        few.save(buffer, "PNG", optimize=True)
+        made = "image/png", buffer.getvalue()
+    else:
+        whole.save(buffer, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+        made = "image/jpeg", buffer.getvalue()
+    return min(best, made, key=lambda one: len(one[1]))
 
 
 def stale(sources: Path, notebooks: Path) -> Iterator[str]:

@@ -6,11 +6,14 @@ import importlib.util
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "notebooks" / "sources" / "build.py"
@@ -143,6 +146,41 @@ def test_a_widget_leaves_its_picture_and_no_dead_view(build, tmp_path):
     (output,) = notebook.cells[0].outputs
     assert sorted(output.data) == ["image/png", "text/plain"]
     assert "widgets" not in notebook.metadata
+
+
+def as_png(values, **options):
+    buffer = BytesIO()
+    Image.fromarray(values).save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+def differences(png, found):
+    one, other = (np.asarray(Image.open(BytesIO(item)).convert("RGB")) for item in (png, found))
+    return np.abs(np.subtract(one, other, dtype=np.float64))
+
+
+def test_a_plot_takes_less_room_in_as_many_pixels_and_the_same_colours(build):
+    colours = np.array([[255, 255, 255, 255], [0, 114, 178, 255], [213, 94, 0, 255]], np.uint8)
+    png = as_png(colours[np.random.default_rng(0).integers(0, 3, (90, 120))])
+    kind, found = build.smaller(png)
+    assert kind == "image/png" and len(found) < len(png) / 2
+    assert not differences(png, found).any()
+
+
+def test_a_photograph_becomes_a_jpeg_that_looks_the_same(build):
+    rng = np.random.default_rng(0)
+    rows = np.linspace(0, 255, 96)
+    ramps = np.stack([np.add.outer(rows, rows) / 2, *np.meshgrid(rows, rows[::-1])], -1)
+    png = as_png((ramps + rng.normal(0, 4, ramps.shape)).clip(0, 255).astype(np.uint8))
+    kind, found = build.smaller(png)
+    assert kind == "image/jpeg" and len(found) < len(png) / 2
+    assert differences(png, found).mean() < 4
+
+
+def test_a_picture_stays_that_shines_through_or_is_small_already(build):
+    clear = np.zeros((8, 8, 4), np.uint8)
+    for png in (as_png(clear), as_png(np.zeros((1, 1), np.uint8), optimize=True)):
+        assert build.smaller(png) == ("image/png", png)
 
 
 def test_a_cell_that_fails_ends_the_build_and_nothing_is_written(build, folders, monkeypatch):
