@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.text import Text
+
 from ftkit.answers import FILE, Damaged, Standing, standings
 from ftkit.grading import installed, tries
 from ftkit.grading.findings import SIGNS
 from ftkit.grading.master import Exercise
 from ftkit.grading.tries import Try
 from ftkit.quizzes import names, quiz
+from ftkit.report.table import plain_lines, plain_table
 
 COURSE = Path("ftkit-course")
 """Where ``ftkit lab`` puts the course if it is not told otherwise."""
+WIDEST = 10_000  # a line is as long as it has to be
 LEGEND = "✓ passed   ◐ partly   ✗ tried, not passed   ○ not tried"
 
 
@@ -110,7 +114,12 @@ def summary(work: Coursework) -> str:
 
 def marks(task: Task) -> list[str]:
     """A sign for each question of an exercise."""
-    return [f"{name} {SIGNS.get(one.verdict, '✗')}" for name, one in task.questions.items()]
+    return [f"{name} {sign(one)}" for name, one in task.questions.items()]
+
+
+def sign(one: Try) -> str:
+    """What a question came to, as in the legend."""
+    return SIGNS.get(one.verdict, "✗")
 
 
 def _tasks(kept: dict[str, Try]) -> Iterator[Task]:
@@ -140,9 +149,9 @@ def _questions(exercise: Exercise) -> Iterator[str]:
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     """Lines of text in columns."""
-    widths = [max(len(row[n]) for row in [heads, *rows]) for n in range(len(heads))]
-    lines = [
-        "   ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
-        for row in [heads, *rows]
-    ]
-    return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
+    table = plain_table()
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return plain_lines(table, WIDEST)

@@ -8,8 +8,7 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
-from ftkit.coursework import Coursework, coursework, summary
-from ftkit.grading.findings import SIGNS
+from ftkit.coursework import Coursework, coursework, sign, summary
 from ftkit.grading.tries import Try
 from ftkit.widgets.frame import Frame, script
 
@@ -78,4 +77,4 @@ def question_view(name: str, kept: Try) -> dict[str, str]:
     tried = kept.verdict not in ("passed", "not attempted")
     tries = f", {kept.tries} {'try' if kept.tries == 1 else 'tries'}" if tried else ""
     said = "not tried" if kept.verdict == "not attempted" else f"{kept.verdict}{tries}"
-    return {"id": name, "sign": SIGNS.get(kept.verdict, "✗"), "said": said}
+    return {"id": name, "sign": sign(kept), "said": said}
