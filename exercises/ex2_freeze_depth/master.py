@@ -2,16 +2,11 @@
 # %% kind="exercise" title="How many blocks to freeze" minutes=40
 #| frameworks=["pytorch","tensorflow"]
 #| variants={"rule": [
-#|   {"errors": 2, "pairs": [[0, 0.95], [3, 0.6], [5, 0.5]], "deepest": 0,
-#|    "title": "where the best is far ahead, it is the best"},
-#|   {"errors": 1, "pairs": [[0, 0.9], [3, 0.888], [5, 0.882]], "deepest": 3,
-#|    "title": "of three depths it finds the one"},
-#|   {"errors": 1.5, "pairs": [[0, 0.9], [3, 0.8805], [5, 0.8745]], "deepest": 3,
-#|    "title": "of three depths it finds the one"},
-#|   {"errors": 2.5, "pairs": [[0, 0.9], [3, 0.8655], [5, 0.8595]], "deepest": 3,
-#|    "title": "of three depths it finds the one"},
-#|   {"errors": 3, "pairs": [[0, 0.9], [3, 0.858], [5, 0.852]], "deepest": 3,
-#|    "title": "of three depths it finds the one"}],
+#|   {"errors": 2, "pairs": [[0, 0.9], [3, 0.873], [5, 0.867]]},
+#|   {"errors": 1, "pairs": [[0, 0.9], [3, 0.888], [5, 0.882]]},
+#|   {"errors": 1.5, "pairs": [[0, 0.9], [3, 0.8805], [5, 0.8745]]},
+#|   {"errors": 2.5, "pairs": [[0, 0.9], [3, 0.8655], [5, 0.8595]]},
+#|   {"errors": 3, "pairs": [[0, 0.9], [3, 0.858], [5, 0.852]]}],
 #| "depths": [
 #|   {"words": "four depths or more, 0 (everything learns) and 5 (only the head does) among them",
 #|    "must": [0, 5], "may": [0, 1, 2, 3, 4, 5]},
@@ -105,14 +100,18 @@ def make_task(rng, count=120):
 
 
 # %% id="gather" kind="setup" judge=false
-def gather(folder, backend="pytorch"):
-    """What FreezeLab.save(folder) or ftkit compare wrote, as a list to paste into an answer."""
+def gather(folder, backend=""):
+    """What FreezeLab.save(folder) or ftkit compare wrote, as a list to paste into an answer.
+
+    Of runs in both frameworks it takes those of backend, or else of the first that it finds.
+    """
     found = []
     for path in sorted(Path(folder).rglob("summary.json")):
         summary = json.loads(path.read_text(encoding="utf-8"))
         for run in summary["runs"]:
-            if run["backend"] != backend or run["status"] != "done":
+            if run["status"] != "done" or run["backend"] != (backend or run["backend"]):
                 continue
+            backend = run["backend"]
             blocks = run["audit"]["phases"][-1]["blocks"]
             found.append(
                 {
@@ -305,10 +304,11 @@ for depth in (0, 2, 3):
 
 # %% [markdown] id="q2_task"
 # ## Question 2
-# Of 400 pictures, 0.905 right and 0.910 right are the same. Write `deepest(accuracies, pictures)`:
-# `accuracies` is a dict from freeze depth to validation accuracy, `pictures` how many were
-# classified. Return the **deepest** freezing that is as good as the best: at most {{rule.errors}}
-# times the standard error below the best accuracy p; that error is sqrt(p (1 − p) / pictures).
+# On 400 pictures, an accuracy of 0.905 cannot be told from one of 0.910. Write
+# `deepest(accuracies, pictures)`: `accuracies` is a dict from freeze depth to validation accuracy,
+# `pictures` how many were classified. Return the **deepest** freezing that is as good as the best:
+# at most {{rule.errors}} times the standard error below the best accuracy p; that error is
+# sqrt(p (1 − p) / pictures).
 
 
 # %% id="q2" kind="answer" exports=["deepest"] seconds=10 call_seconds=3
@@ -325,9 +325,9 @@ def deepest(accuracies, pictures):
 
 
 # %% id="q2_clear" kind="test" question="q2" points=1
-#| title="{{rule.title}}"
+#| title="of three depths it finds the one"
 got = deepest(dict({{rule.pairs}}), 400)
-assert got == {{rule.deepest}}, f"expected depth {{rule.deepest}}; got {got!r}"
+assert got == 3, f"expected depth 3; got {got!r}"
 
 # %% id="q2_hidden" kind="test" question="q2" points=2
 #| title="where others are as good, it is the deepest of them"
@@ -374,15 +374,11 @@ def problem(record, data):
     return ""
 
 
-def as_good(records):
-    """The depths that cannot be told from the best."""
-    best = max(record["accuracy"] for record in records)
-    bound = best - {{rule.errors}} * (best * (1 - best) / len(records[0]["predictions"])) ** 0.5
-    return sorted(record["depth"] for record in records if record["accuracy"] >= bound)
+def assert_evidence(data, guess, records, found):
+    """Checks that records are of one experiment, at the depths that the task names.
 
-
-def assert_evidence(records, data):
-    """Checks that records are of one experiment, at the depths that the task names."""
+    One of them must be of the guess, and something be told of what they show.
+    """
     for record in records:
         wrong = problem(record, data)
         assert not wrong, f"a record does not hold together: {wrong}"
@@ -396,25 +392,26 @@ def assert_evidence(records, data):
     assert len(texts) == len(records), "two runs made the same predictions; one is a copy"
     losses = [record["first_loss"] for record in records]
     assert max(losses) - min(losses) < 0.01, f"expected one loss at the start; got {losses}"
+    assert guess in depths, f"expected a guess of {depths}, which have runs; got {guess}"
+    missing = {"best", "deepest", "held"}.difference(found)
+    assert not missing, f"expected best, deepest and held; missing: {', '.join(sorted(missing))}"
 
 
+# %% id="reference" kind="judge"
 def assert_found(guess, records, found):
-    """Checks what was told against the records."""
-    top = max(record["accuracy"] for record in records)
-    best = [record["depth"] for record in records if record["accuracy"] == top]
-    assert found["best"] in best, f"expected best to be one of {best}; got {found['best']}"
-    good = as_good(records)
-    assert found["deepest"] == max(good), f"expected deepest {max(good)}; got {found['deepest']}"
-    depths = [record["depth"] for record in records]
-    assert guess in depths, "expected a run at the depth of the guess"
-    assert found["held"] == (guess in good), f"as good as the best are {good}; guessed was {guess}"
+    best = max(record["accuracy"] for record in records)
+    assert found["best"] in [row["depth"] for row in records if row["accuracy"] == best]
+    bound = best - {{rule.errors}} * (best * (1 - best) / len(records[0]["predictions"])) ** 0.5
+    good = [record["depth"] for record in records if record["accuracy"] >= bound]
+    assert found["deepest"] == max(good)
+    assert found["held"] == (guess in good)
 
 
 # %% [markdown] id="far_task"
 # ## Question 3: the far task
-# Cats and dogs are far from the shapes that the weights come from. **First** write down `guess`,
-# the depth that you expect to be best. Then train in the lab at
-# {{depths.words}}; five epochs or more; and save:
+# Cats and dogs are far from the shapes that the weights come from. Train in the lab at
+# {{depths.words}}; five epochs or more. But **first** write down `guess`: at which of your depths
+# you expect the highest accuracy. Then train, and save:
 #
 # ```python
 # from ftkit import Recipe
@@ -424,9 +421,10 @@ def assert_found(guess, records, found):
 # ```
 #
 # `ftkit compare --data drawn-pets --strategies depth-5,…,depth-0 --out far` (your depths) does the
-# same without a page. Paste what `gather` gives as `records`. Then tell in `found` what it shows:
-# `best` (the depth of the highest accuracy), `deepest` (question 2), and `held`: whether your guess
-# is as good as the best, as question 2 has it. A wrong guess costs nothing; a wrong `held` does.
+# same without a page. Paste what `gather` gives as `records`. Then tell in the dict `found` what it
+# shows: `best` (the depth of the highest accuracy), `deepest` (question 2), and `held`: whether
+# your guess is as good as the best, as question 2 has it. A wrong guess costs nothing; a wrong
+# `held` does.
 
 
 # %% id="q3" kind="answer" exports=["guess","records","found"] seconds=10 call_seconds=3
@@ -435,143 +433,83 @@ def assert_found(guess, records, found):
 #| "held is True if the guess is at most {{rule.errors}} standard errors below the best."]
 ### BEGIN SOLUTION
 guess = {{depths.may}}[2]
-records = [
+
+
+def recorded(data, first_loss, predictions):
+    """What gather gave of real runs, put shortly: the rest of a record follows from its depth."""
+    pictures, classes = PICTURES[data]
+    records = []
+    for depth in {{depths.may}}:
+        learns = dict(list(PARAMETERS.items())[depth:])
+        right = sum(
+            int(label) == (FIRST + i) % classes for i, label in enumerate(predictions[depth])
+        )
+        records.append(
+            {
+                "data": data,
+                "backend": "pytorch",
+                "depth": depth,
+                "seed": 0,
+                "epochs": 5,
+                "learns": {**dict.fromkeys(PARAMETERS, 0), **learns, "head": 257 * classes},
+                "moved": {**dict.fromkeys(PARAMETERS, 0), **dict.fromkeys(learns, 15), "head": 2},
+                "first_loss": first_loss,
+                "accuracy": right / pictures,
+                "predictions": predictions[depth],
+            }
+        )
+    return records
+
+
+def told(guess, records):
+    """What records show, by the rule of question 2."""
+    reached = {record["depth"]: record["accuracy"] for record in records}
+    best = max(reached, key=reached.get)
+    error = (reached[best] * (1 - reached[best]) / len(records[0]["predictions"])) ** 0.5
+    good = [depth for depth in reached if reached[depth] >= reached[best] - {{rule.errors}} * error]
+    return {"best": best, "deepest": max(good), "held": guess in good}
+
+
+records = recorded(
+    "drawn-pets",
+    0.7055,
     {
-        "data": "drawn-pets",
-        "backend": "pytorch",
-        "depth": 5,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 514},
-        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 2},
-        "first_loss": 0.7055,
-        "accuracy": 0.7525,
-        "predictions": (
+        5: (
             "01101101111101011101010011010001010001010001000111110111011000010000001111000000"
             "11010101001111100101110000001101010110011111010111011101010101010101000001001001"
             "01010111010001010111001101101011000100010100010011010101010110010101010111010111"
             "11011101010001110101001110100000010100010101010101100101010101010100000101010101"
             "01010001110101010111011101010001000101011111000000011101010101010000010101010001"
         ),
-    },
-    {
-        "data": "drawn-pets",
-        "backend": "pytorch",
-        "depth": 4,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 0,
-            "layer2": 0,
-            "layer3": 0,
-            "layer4": 2099712,
-            "head": 514,
-        },
-        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 15, "head": 2},
-        "first_loss": 0.7055,
-        "accuracy": 0.83,
-        "predictions": (
+        4: (
             "01000101111101010101010001011101010101010101000111010101011001010000000101000001"
             "01010001100111110101010100111111010110010101010101011101010101010101000001000101"
             "01010111010001010111000101110011000110010101010001010101010100010101010101110111"
             "01011111010001110101011100110000110100010101010101110101010101010100000101010101"
             "01010111110101011111011101010101001101010101110001011101010101010100010101010101"
         ),
-    },
-    {
-        "data": "drawn-pets",
-        "backend": "pytorch",
-        "depth": 3,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 0,
-            "layer2": 0,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 514,
-        },
-        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 0.7055,
-        "accuracy": 0.8725,
-        "predictions": (
+        3: (
             "01000101111101010101010001011100010101010101000111010101010001010100000101000101"
             "01000001100111110101010101110011010111010101010101010101010101010111010001010101"
             "01010111010001010101000101010101000110010101010101010101110100010101010101110111"
             "01011101010001110101011101010000010100010101010100110101010101010101010101010101"
             "01010111010101110111010101010101001101010100000101010101010101010100010101010101"
         ),
-    },
-    {
-        "data": "drawn-pets",
-        "backend": "pytorch",
-        "depth": 2,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 0,
-            "layer2": 131712,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 514,
-        },
-        "moved": {"stem": 0, "layer1": 0, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 0.7055,
-        "accuracy": 0.905,
-        "predictions": (
+        2: (
             "01010101110101010101010001010101010101010101000111110101010001010100010101010101"
             "01010000000101100111010101111111010111010101011101010101010101010101010001010101"
             "01010111010001010101010101010101000100010101010101010111110100010101010101010111"
             "01011101010001110101011101000000010101010101010100010101010101010101010101010101"
             "01010101010101110111010101010101011101010101010101010101010101010101010101010101"
         ),
-    },
-    {
-        "data": "drawn-pets",
-        "backend": "pytorch",
-        "depth": 1,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 37120,
-            "layer2": 131712,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 514,
-        },
-        "moved": {"stem": 0, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 0.7055,
-        "accuracy": 0.94,
-        "predictions": (
+        1: (
             "01010101010101010101010001010101010101010101000101010101010101010001010101010101"
             "01010100000111000101010001110101000111010101010101010101010101010101010101010101"
             "01010111010101010101010101010101000101010101010101010111110101010101010101010101"
             "01010101010101010101011101010000010101010101010100010101010101000101010101010101"
             "01010101010101110111000101010101010101010101010001010101010101010101010101010101"
         ),
-    },
-    {
-        "data": "drawn-pets",
-        "backend": "pytorch",
-        "depth": 0,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 4768,
-            "layer1": 37120,
-            "layer2": 131712,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 514,
-        },
-        "moved": {"stem": 3, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 0.7055,
-        "accuracy": 0.9475,
-        "predictions": (
+        0: (
             "01010100010101010101010001010101010101010101000101010101010101010111010101010101"
             "01010101000111000101010101110101010111010101011101010101010101010101010101010101"
             "01010111010101010101010101010101000101010101010101010101110101010101010101010101"
@@ -579,34 +517,26 @@ records = [
             "01010101011101110111000101010101010101010101010101010101010101010101010101010101"
         ),
     },
-]
-records = [record for record in records if record["depth"] in {{depths.may}}]
-_accuracy = {record["depth"]: record["accuracy"] for record in records}
-_best = max(_accuracy, key=_accuracy.get)
-_bound = (
-    _accuracy[_best] - {{rule.errors}} * (_accuracy[_best] * (1 - _accuracy[_best]) / 400) ** 0.5
 )
-found = {
-    "best": _best,
-    "deepest": max(depth for depth in _accuracy if _accuracy[depth] >= _bound),
-    "held": _accuracy[guess] >= _bound,
-}
+found = told(guess, records)
 ### END SOLUTION
 
 # %% id="q3_records" kind="test" question="q3" points=2
 #| title="the records are those of one experiment, and their freeze audits hold"
-assert_evidence(records, "drawn-pets")
+assert_evidence("drawn-pets", guess, records, found)
 
 # %% id="q3_found" kind="test" question="q3" points=2
 #| title="what was found is what the records show"
-assert_evidence(records, "drawn-pets")
+### BEGIN HIDDEN TESTS
+assert_evidence("drawn-pets", guess, records, found)
 assert_found(guess, records, found)
+### END HIDDEN TESTS
 
 # %% id="q3_hidden" kind="test" question="q3" points=1
 #| title="the accuracies lie where runs with other seeds lie"
 ### BEGIN HIDDEN TESTS
 reached = {record["depth"]: record["accuracy"] for record in records}
-assert_evidence(records, "drawn-pets")
+assert_evidence("drawn-pets", guess, records, found)
 assert all(record["epochs"] >= 5 for record in records)
 assert 0.66 <= reached[5] <= 0.88 and 0.84 <= reached[0] <= 0.99
 assert reached[0] > reached[5]
@@ -630,18 +560,11 @@ assert reached[0] > reached[5]
 #| "near_found has the entries best, deepest and held."]
 ### BEGIN SOLUTION
 near_guess = {{depths.may}}[3]
-near_records = [
+near_records = recorded(
+    "new-shapes",
+    1.9375,
     {
-        "data": "new-shapes",
-        "backend": "pytorch",
-        "depth": 5,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 1542},
-        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 0, "head": 2},
-        "first_loss": 1.9375,
-        "accuracy": 0.833333,
-        "predictions": (
+        5: (
             "44112355012354012544002545002345012555012354012335112345012355012343012353012345"
             "01230401244500234501234501254501234531234501255501234501234501234500234500230500"
             "25450124450523550123450123450125450123450123550123550123450323450023550123450123"
@@ -651,25 +574,7 @@ near_records = [
             "45312345012355012345002345012545012545012345012245012445012355012345012345012345"
             "0123450122540105450325550123550125450123"
         ),
-    },
-    {
-        "data": "new-shapes",
-        "backend": "pytorch",
-        "depth": 4,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 0,
-            "layer2": 0,
-            "layer3": 0,
-            "layer4": 2099712,
-            "head": 1542,
-        },
-        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 0, "layer4": 15, "head": 2},
-        "first_loss": 1.9375,
-        "accuracy": 0.873333,
-        "predictions": (
+        4: (
             "45112345012344012545002545002345012355012314012335112345012355012344012343012345"
             "01234501244501234501234401254501234531234501234501234501234501234500234500234500"
             "23440123430423450123450123450124450123450123350123450123450323451423440123450123"
@@ -679,25 +584,7 @@ near_records = [
             "45312345012345012345002345012545012545012344012245312345012355012345012345012345"
             "0123450122450123450125450123450125150123"
         ),
-    },
-    {
-        "data": "new-shapes",
-        "backend": "pytorch",
-        "depth": 3,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 0,
-            "layer2": 0,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 1542,
-        },
-        "moved": {"stem": 0, "layer1": 0, "layer2": 0, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 1.9375,
-        "accuracy": 0.885,
-        "predictions": (
+        3: (
             "45112345012343012345002545002345012045012314012335112345012355012344012343012345"
             "00234501244501234501234501234501234501234501254501234501234501234500234500234500"
             "23440123450523551123450123450124450123450123350123450123450323451123430123450123"
@@ -707,25 +594,7 @@ near_records = [
             "45012345012345012345002345312545012545012344012245312345012355012345012345012345"
             "0123450122450125450123450123450125450123"
         ),
-    },
-    {
-        "data": "new-shapes",
-        "backend": "pytorch",
-        "depth": 2,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 0,
-            "layer2": 131712,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 1542,
-        },
-        "moved": {"stem": 0, "layer1": 0, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 1.9375,
-        "accuracy": 0.903333,
-        "predictions": (
+        2: (
             "45112345012344012345002445002345012345012314012315102345112355012345012343012345"
             "00234501244501234501234501234501234501234501234501234501234501234501234500234500"
             "23450123450523451123450123450124450123450123350123450123450323450423440123450123"
@@ -735,25 +604,7 @@ near_records = [
             "45012345012345012345002345312545012445012345012245012445012345002345012345012345"
             "0123450123450135450320450123450125450123"
         ),
-    },
-    {
-        "data": "new-shapes",
-        "backend": "pytorch",
-        "depth": 1,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 0,
-            "layer1": 37120,
-            "layer2": 131712,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 1542,
-        },
-        "moved": {"stem": 0, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 1.9375,
-        "accuracy": 0.89,
-        "predictions": (
+        1: (
             "45102345012343012341002445002345012545012315012335012345112355312345012343012345"
             "00231500244531234501235501234501234501234501234501234501234501234500234500234501"
             "23440123450523451125450123450124450123450123350123450123450323450423450123450123"
@@ -763,25 +614,7 @@ near_records = [
             "45012345012345312345002345312545012445012345012345012145012345002345012345012345"
             "0123450123450133450023450123450125450123"
         ),
-    },
-    {
-        "data": "new-shapes",
-        "backend": "pytorch",
-        "depth": 0,
-        "seed": 0,
-        "epochs": 5,
-        "learns": {
-            "stem": 4768,
-            "layer1": 37120,
-            "layer2": 131712,
-            "layer3": 525568,
-            "layer4": 2099712,
-            "head": 1542,
-        },
-        "moved": {"stem": 3, "layer1": 12, "layer2": 15, "layer3": 15, "layer4": 15, "head": 2},
-        "first_loss": 1.9375,
-        "accuracy": 0.88,
-        "predictions": (
+        0: (
             "45112345012343012341002445002345112545012345012334112345112355012345012345012345"
             "00234500244501234501234501234501234501234501254501234501234501234501234500234500"
             "25440123450523451123450123450124450123450123450123450123450325450123450123450123"
@@ -792,34 +625,26 @@ near_records = [
             "3123450123450135450123450122450125450123"
         ),
     },
-]
-near_records = [record for record in near_records if record["depth"] in {{depths.may}}]
-_accuracy = {record["depth"]: record["accuracy"] for record in near_records}
-_best = max(_accuracy, key=_accuracy.get)
-_bound = (
-    _accuracy[_best] - {{rule.errors}} * (_accuracy[_best] * (1 - _accuracy[_best]) / 600) ** 0.5
 )
-near_found = {
-    "best": _best,
-    "deepest": max(depth for depth in _accuracy if _accuracy[depth] >= _bound),
-    "held": _accuracy[near_guess] >= _bound,
-}
+near_found = told(near_guess, near_records)
 ### END SOLUTION
 
 # %% id="q4_records" kind="test" question="q4" points=2
 #| title="the records are those of one experiment, and their freeze audits hold"
-assert_evidence(near_records, "new-shapes")
+assert_evidence("new-shapes", near_guess, near_records, near_found)
 
 # %% id="q4_found" kind="test" question="q4" points=2
 #| title="what was found is what the records show"
-assert_evidence(near_records, "new-shapes")
+### BEGIN HIDDEN TESTS
+assert_evidence("new-shapes", near_guess, near_records, near_found)
 assert_found(near_guess, near_records, near_found)
+### END HIDDEN TESTS
 
 # %% id="q4_hidden" kind="test" question="q4" points=1
 #| title="the accuracies lie where runs with other seeds lie"
 ### BEGIN HIDDEN TESTS
 reached = {record["depth"]: record["accuracy"] for record in near_records}
-assert_evidence(near_records, "new-shapes")
+assert_evidence("new-shapes", near_guess, near_records, near_found)
 assert all(record["epochs"] >= 5 for record in near_records)
 assert 0.74 <= reached[5] <= 0.95 and 0.78 <= reached[0] <= 0.98
 ### END HIDDEN TESTS

@@ -1,6 +1,5 @@
 # Whole records of runs that never were: every depth reaches the same.
 # %% id="q3" verdict="partly" points=4
-names = {"stem": 4768, "layer1": 37120, "layer2": 131712, "layer3": 525568, "layer4": 2099712}
 records = [
     {
         "data": "drawn-pets",
@@ -8,9 +7,9 @@ records = [
         "depth": depth,
         "seed": 0,
         "epochs": 5,
-        "learns": {n: p if i >= depth else 0 for i, (n, p) in enumerate(names.items())}
+        "learns": {n: p if i >= depth else 0 for i, (n, p) in enumerate(PARAMETERS.items())}
         | {"head": 514},
-        "moved": {n: 15 if i >= depth else 0 for i, n in enumerate(names)} | {"head": 2},
+        "moved": {n: 15 if i >= depth else 0 for i, n in enumerate(PARAMETERS)} | {"head": 2},
         "first_loss": 0.7055,
         "accuracy": 0.9,
         "predictions": "".join(

@@ -1,6 +1,5 @@
 # A guess that the records refute, said to hold; and the head alone can do next to nothing.
 # %% id="q4" verdict="partly" points=2
-names = {"stem": 4768, "layer1": 37120, "layer2": 131712, "layer3": 525568, "layer4": 2099712}
 near_records = [
     {
         "data": "new-shapes",
@@ -8,9 +7,9 @@ near_records = [
         "depth": depth,
         "seed": 0,
         "epochs": 5,
-        "learns": {n: p if i >= depth else 0 for i, (n, p) in enumerate(names.items())}
+        "learns": {n: p if i >= depth else 0 for i, (n, p) in enumerate(PARAMETERS.items())}
         | {"head": 1542},
-        "moved": {n: 15 if i >= depth else 0 for i, n in enumerate(names)} | {"head": 2},
+        "moved": {n: 15 if i >= depth else 0 for i, n in enumerate(PARAMETERS)} | {"head": 2},
         "first_loss": 1.8,
         "accuracy": right / 600,
         "predictions": "".join(str((i + 4 + (i >= right)) % 6) for i in range(600)),

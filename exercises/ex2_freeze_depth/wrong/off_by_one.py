@@ -27,7 +27,7 @@ def train_at_depth(network, pictures, labels, depth):
     return arrays_of(model)
 
 
-# %% id="q2" verdict="partly" points=1
+# %% id="q2" verdict="wrong" points=0
 def deepest(accuracies, pictures):
     best = max(accuracies.values())
     bound = best - (best * (1 - best) / pictures) ** 0.5  # one standard error

@@ -1,5 +1,5 @@
 # Depth is taken for the number of blocks that learn.
-# %% id="q2" verdict="partly" points=1
+# %% id="q2" verdict="wrong" points=0
 def deepest(accuracies, pictures):
     best = max(accuracies.values())
     bound = best - 2 * (best * (1 - best) / pictures) ** 0.5
