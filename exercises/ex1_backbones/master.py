@@ -82,7 +82,7 @@ def accuracy_of(family, weights, pictures, labels):
 
 
 def check_moved(start, after):
-    """Asserts that the stem is equal bit by bit and that all above it has learnt."""
+    """Asserts that the stem is equal bit by bit and that all above it has moved."""
     assert sorted(after) == sorted(start), f"expected {sorted(start)}; got {sorted(after)}"
     for name, before in start.items():
         now = np.asarray(after[name])
@@ -137,8 +137,8 @@ def logits(family, tensors, pictures):
 # %% [markdown] id="q1_task"
 # ## Question 1: fine-tune
 # Write `fine_tune(family, weights, pictures, labels)`: the stem stays frozen, bit by bit; block and
-# head learn. Return all weights as arrays under their names. On new pictures the network must get
-# 80 of 100 right, in the mean over several starts.
+# head learn. Return all weights as arrays under their names. On new pictures each family must get
+# 80 of 100 right, in the mean over two starts.
 
 
 # %% id="q1" kind="answer" framework="pytorch" exports=["fine_tune"] seconds=50 call_seconds=15
@@ -190,7 +190,7 @@ def fine_tune(family, weights, pictures, labels):
 
 
 # %% id="q1_moved" kind="test" question="q1" points=1
-#| title="in each family the stem stays, and block and head learn"
+#| title="in each family the stem stays, and block and head move"
 for family in FAMILIES:
     rng = np.random.default_rng(1)
     weights = pretrained(family, rng)
@@ -296,10 +296,10 @@ for family in FAMILIES:
 #
 # - `"over"`: for each family that breaks the budget, by what it breaks it: a dict of lists in
 #   alphabetical order, such as `{"vgg": ["megabytes", "seconds"]}`; what equals the budget fits;
-# - `"choice"`: of those that fit, the one with the fewest megabytes among all that are **not
-#   clearly worse than the most accurate**: whose accuracy lies below the best by no more than twice
-#   the standard error of that difference, `sqrt(spread_a**2 / starts + spread_b**2 / starts)`;
-#   `None` if none fits;
+# - `"choice"`: of those that fit, the one with the fewest megabytes that is **not clearly worse**
+#   than the most accurate one that fits: its accuracy lies below by no more than twice the standard
+#   error of that difference, `sqrt(spread_a**2 / starts + spread_b**2 / starts)`; `None` if none
+#   fits;
 # - `"behind"`: how far the choice's accuracy lies below that of the most accurate that fits; `None`
 #   if none fits.
 

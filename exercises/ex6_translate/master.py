@@ -175,7 +175,7 @@ for height, width, filters in ((6, 8, 4), (8, 4, 5)):
 # %% id="q2" kind="answer" framework="pytorch" exports=["norm_step"] seconds=15 call_seconds=5
 #| hints=["Keras's momentum is the share that is kept; PyTorch's is the share that is new.",
 #| "PyTorch's eps is 1e-5 unless you say otherwise.",
-#| "PyTorch's running variance divides by n - 1, Keras's by n: both normalise by n."]
+#| "To normalise, both divide by n; for the running variance PyTorch divides by n - 1."]
 def norm_step(features, mean, variance):
     """Keras's batch norm in training: its output, and its moving statistics afterwards."""
     ### BEGIN SOLUTION
@@ -192,7 +192,7 @@ def norm_step(features, mean, variance):
 # %% id="q2" kind="answer" framework="tensorflow" exports=["norm_step"] seconds=15 call_seconds=5
 #| hints=["PyTorch's momentum is the share that is new; Keras's is the share that is kept.",
 #| "Keras's epsilon is 1e-3 unless you say otherwise.",
-#| "PyTorch's running variance divides by n - 1, Keras's by n: both normalise by n."]
+#| "To normalise, both divide by n; for the running variance PyTorch divides by n - 1."]
 def norm_step(features, mean, variance):
     """PyTorch's batch norm in training: its output, and its running statistics afterwards."""
     ### BEGIN SOLUTION
@@ -271,6 +271,7 @@ for count in (3, 8):
 # head = nn.Linear(channels, classes)
 # head.load_state_dict({"weight": weight, "bias": bias})
 # optimizer = torch.optim.Adam(head.parameters(), lr=0.05, weight_decay=0.02)
+# losses = []
 # for features, labels in batches:
 #     optimizer.zero_grad()
 #     loss = nn.functional.cross_entropy(head(features), labels)

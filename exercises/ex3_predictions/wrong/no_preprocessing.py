@@ -1,4 +1,4 @@
-# The tutorials' mistake: the pictures go in as they are.
+# The tutorials' mistake: the network's own preprocessing is left out; 0 to 1 seems enough.
 # %% id="q1" framework="pytorch" verdict="partly" points=2
 def predict(network, pictures):
     model = build(network).eval()
