@@ -25,6 +25,8 @@ from ftkit.grading.workers import Zygote, ZygoteFault
 _START_SECONDS = 60.0
 _SLACK_SECONDS = 60.0
 _CAPS = wire.Caps(header_bytes=64 << 20)
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For the judge's NumPy, which reads it as it is imported."""
 _KERNEL_CONFIG = "c = get_config()\nc.HistoryManager.enabled = False\n"
 
 
@@ -193,6 +195,7 @@ class Runner:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
+            env={**os.environ, **_ONE_THREAD},
             start_new_session=True,
         )
         theirs.close()
