@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+WRITTEN_OUT = 12
+"""Classes, at most, whose matrix is shown; of more, the pairs that are mistaken most."""
+
 
 @dataclass(frozen=True)
 class Confused:

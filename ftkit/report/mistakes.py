@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ftkit.data.dataset import Dataset
 from ftkit.report import formats
 from ftkit.report.calibration import calibration_error
+from ftkit.report.confusion import WRITTEN_OUT
 from ftkit.report.heat import overlaid
 from ftkit.report.ink import LIGHT, axes_in
 from ftkit.report.plots import Picture
@@ -21,9 +22,13 @@ from ftkit.report.predictions import Predictions, guesses
 SHOWN = 8
 """Mistakes in the figure."""
 _LETTERS = 6  # of a class's name over a picture
-_NUMBERED = 12  # classes, at most, whose matrix is written out
 
 Heat = Mapping[tuple[str, int], NDArray[np.float32]]
+
+
+def surest(predictions: Predictions) -> list[int]:
+    """The numbers of the pictures in the figure: the mistakes that were made most surely."""
+    return [int(number) for number in predictions.chosen("wrong")[:SHOWN]]
 
 
 def figure_of(predictions: Predictions, dataset: Dataset, heat: Heat | None = None) -> Picture:
@@ -35,7 +40,7 @@ def figure_of(predictions: Predictions, dataset: Dataset, heat: Heat | None = No
         heat: Where each framework looks, by its name and the picture's number; a picture without
             is shown without.
     """
-    numbers = [int(number) for number in predictions.chosen("wrong")[:SHOWN]]
+    numbers = surest(predictions)
     looks = [
         backend
         for backend in predictions.backends
@@ -71,9 +76,9 @@ def summary_of(predictions: Predictions, dataset: Dataset) -> str:
     if len(predictions.backends) > 1:
         apart = formats.times(predictions.count("disagree"), "picture")
         lines.append(f"The frameworks take {apart} for different classes.")
-    mistakes = predictions.chosen("wrong")[:SHOWN]
-    lines += ["The surest mistakes:"] if len(mistakes) else ["No mistake."]
-    for number in map(int, mistakes):
+    mistakes = surest(predictions)
+    lines += ["The surest mistakes:"] if mistakes else ["No mistake."]
+    for number in mistakes:
         truth = predictions.class_names[predictions.labels[number]]
         lines.append(f"  {number}, {truth}: {', '.join(guesses(predictions, number))}")
     return "\n".join(lines)
@@ -113,7 +118,7 @@ def _draw_matrix(axes: Axes, predictions: Predictions, backend: str) -> None:
     axes.set_title(formats.framework(backend), fontsize=10)
     axes.set_xlabel("taken for", fontsize=9)
     axes.set_ylabel("truth", fontsize=9)
-    if len(matrix) > _NUMBERED:
+    if len(matrix) > WRITTEN_OUT:
         axes.set_xticks([])
         axes.set_yticks([])
         return

@@ -15,16 +15,13 @@ from ftkit.engine.comparison import Comparison
 from ftkit.history import Run
 from ftkit.recipe import Recipe
 from ftkit.report import formats
-from ftkit.report.confusion import confusion_matrix, most_confused
+from ftkit.report.confusion import WRITTEN_OUT, confusion_matrix, most_confused
 from ftkit.report.freeze_diagram import diagram
 from ftkit.report.kept import kept_columns, kept_rows, reasons
 from ftkit.report.plots import curves
 from ftkit.report.samples import best_strategy, finished, samples
 from ftkit.report.table import by_strategy, notes
 from ftkit.report.verdict import verdict
-
-_LARGEST_MATRIX = 12
-"""With more classes than this, the most confused pairs take the matrix's place."""
 
 _MOST_STEPS = 500
 """With more steps than this, curves are drawn in pixels, which take less room than lines."""
@@ -188,7 +185,7 @@ def _confusions(comparison: Comparison, strategy: str) -> list[dict[str, Any]]:
                 "title": f"{formats.framework(run.backend)}, {strategy}",
                 "right": int(matrix.trace()),
                 "of": int(matrix.sum()),
-                "rows": matrix.tolist() if len(names) <= _LARGEST_MATRIX else None,
+                "rows": matrix.tolist() if len(names) <= WRITTEN_OUT else None,
                 "pairs": most_confused(matrix, names),
             }
         )

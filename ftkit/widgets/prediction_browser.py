@@ -17,7 +17,7 @@ from ftkit.engine.comparison import Comparison
 from ftkit.engine.explain import explain
 from ftkit.engine.live import Busy, shared
 from ftkit.errors import FtkitError, unknown_name
-from ftkit.report.mistakes import SHOWN, figure_of, summary_of
+from ftkit.report.mistakes import figure_of, summary_of, surest
 from ftkit.report.predictions import FILTERS, Cell, Predictions, predictions_of
 from ftkit.report.samples import finished
 from ftkit.widgets.frame import Frame, script
@@ -114,7 +114,7 @@ class PredictionBrowser(Frame):
 
     def still(self) -> tuple[Figure | None, str]:
         """The surest mistakes, confusion and calibration, and the same in words."""
-        heats = self._heats(self.choice, self._mistakes()) if self.choice["look"] else {}
+        heats = self._heats(self.choice, surest(self.predictions)) if self.choice["look"] else {}
         figure = figure_of(self.predictions, self.results.dataset, heats)
         return figure, summary_of(self.predictions, self.results.dataset)
 
@@ -140,9 +140,6 @@ class PredictionBrowser(Frame):
         page = min(max(0, int(self.choice["page"])), max(0, len(found) - 1) // PAGE)
         first = page * PAGE
         return len(found), first, [int(number) for number in found[first : first + PAGE]]
-
-    def _mistakes(self) -> list[int]:
-        return [int(number) for number in self.predictions.chosen("wrong")[:SHOWN]]
 
     def _show(self) -> None:
         look = self.choice["look"]
@@ -186,7 +183,7 @@ class PredictionBrowser(Frame):
         while True:
             with self._lock:  # a choice made from here on finds the thread gone, and starts another
                 choice, predictions = self.choice, self.predictions
-                numbers = list(dict.fromkeys([*self._page()[2], *self._mistakes()]))
+                numbers = list(dict.fromkeys([*self._page()[2], *surest(predictions)]))
                 there = self._heats(choice, numbers)
                 missing = [
                     number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,17 +16,13 @@ from ftkit.errors import FtkitError
 from ftkit.history import Run
 from ftkit.report import formats, heat
 from ftkit.report.calibration import calibration_error
-from ftkit.report.confusion import most_confused
+from ftkit.report.confusion import WRITTEN_OUT, most_confused
+from ftkit.report.mistakes import Heat
 from ftkit.report.predictions import FILTERS, Predictions, readable_strategies
 from ftkit.report.samples import finished
 
-WRITTEN_OUT = 12
-"""Classes, at most, whose confusion matrix is shown; of more, the pairs that are mistaken most."""
-
 READABLE = 4
 """Rows and columns, at least, of the map that is shown at first."""
-
-Heat = Mapping[tuple[str, int], NDArray[np.float32]]
 
 
 def view_of(results: Comparison, predictions: Predictions, network: Architecture) -> dict[str, Any]:
