@@ -40,9 +40,18 @@ class Entry:
 
 
 def climb(run: Run) -> list[tuple[float, float]]:
-    """Seconds since the run began, and validation accuracy, at the end of each epoch."""
+    """Seconds since the run began, and validation accuracy, at the end of each epoch.
+
+    What a phase computes once, before its first epoch, takes its seconds too.
+    """
     ends = accumulate(epoch.seconds for epoch in run.epochs)
-    return [(end, epoch.val_accuracy) for end, epoch in zip(ends, run.epochs)]
+    return [
+        (
+            end + sum(kept.seconds for kept in run.kept if kept.phase <= epoch.phase),
+            epoch.val_accuracy,
+        )
+        for end, epoch in zip(ends, run.epochs)
+    ]
 
 
 def race(entries: Sequence[Entry]) -> Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftkit.history import Epoch, Run
+from ftkit.history import Epoch, Kept, Run
 from ftkit.report.race import Entry, climb, race
 
 
@@ -20,6 +20,16 @@ def entry(name, size, *runs):
 def test_accuracy_is_told_at_the_second_at_which_an_epoch_ended():
     assert climb(run_of("pytorch", [0.6, 0.7, 0.9])) == [(2.0, 0.6), (4.0, 0.7), (6.0, 0.9)]
     assert climb(run_of("pytorch", [])) == []
+
+
+def test_what_was_computed_once_before_a_phase_delays_its_epochs_and_those_after_it():
+    run = Run("pytorch", "two-phase")
+    run.add(Kept(0, "layer4, pooled", 5, seconds=3.0))
+    run.add(Epoch(0, 0, 0.5, 0.5, 0.5, 0.6, 1.0))
+    run.add(Kept(1, "layer3", 4, seconds=0.5))
+    for number, accuracy in ((1, 0.7), (2, 0.8)):
+        run.add(Epoch(1, number, 0.5, 0.5, 0.5, accuracy, 2.0))
+    assert climb(run) == [(4.0, 0.6), (6.5, 0.7), (8.5, 0.8)]
 
 
 def test_every_run_has_a_line_of_its_own_and_its_last_accuracy_a_mark_at_its_size():
