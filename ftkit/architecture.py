@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from ftkit.errors import FtkitError
+from ftkit.errors import FtkitError, unknown_name
 
 LayerKind = Literal[
     "conv",
@@ -175,6 +175,16 @@ class Architecture:
         flat = next(item.block for item in self.operations if item.kind == "flatten")
         blocks = (*self.blocks, self.head_block)
         return blocks[: blocks.index(flat)]
+
+    def map_block(self, name: str | None = None) -> str:
+        """A block that ends in a map; the last of them where none is named.
+
+        Raises:
+            FtkitError: If no block of that name ends in a map.
+        """
+        if name is not None and name not in self.map_blocks:
+            raise unknown_name("block with a map", name, self.map_blocks)
+        return name or self.map_blocks[-1]
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

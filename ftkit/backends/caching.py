@@ -24,6 +24,7 @@ from ftkit.freezing import LayerState, resolve, still_depth
 from ftkit.history import STOPPED, Computing, Event, Kept
 
 SHARE_OF_FREE_MEMORY = 0.25
+"""How much of what is free is used to keep things: of the host's memory, and of a GPU's."""
 Front = Callable[[NDArray[Any]], list[NDArray[Any]]]
 """From pictures, or from the activations at a boundary, to those at deeper ones."""
 MakeFront = Callable[[int, tuple[int, ...]], Front]

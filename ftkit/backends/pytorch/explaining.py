@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ftkit.backends.pytorch.backbones import Network
-from ftkit.data.batches import evaluation_batches
-from ftkit.errors import unknown_name
+from ftkit.data.batches import evaluation_rows
 
 
 def grad_cam(
@@ -38,10 +37,7 @@ def grad_cam(
     Raises:
         FtkitError: If no block of that name ends in a map.
     """
-    blocks = network.architecture.map_blocks
-    block = blocks[-1] if block is None else block
-    if block not in blocks:
-        raise unknown_name("block with a map", block, blocks)
+    block = network.architecture.map_block(block)
     kept: list[torch.Tensor] = []
 
     def keep(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
@@ -49,21 +45,19 @@ def grad_cam(
         return kept[-1].clone()  # what follows may compute in place
 
     found: list[NDArray[Any]] = []
-    done = 0
     module = network.model.get_submodule(network.architecture.block_ends[block])
     hook = module.register_forward_hook(keep)
     try:
-        for batch in evaluation_batches(images):
+        for rows in evaluation_rows(images.shape):
             with network.inference(), torch.enable_grad():
-                logits = network.model(network.preprocess(batch))
-            asked = torch.tensor(labels[done : done + len(batch)], device=network.device)
+                logits = network.model(network.preprocess(np.array(images[rows])))
+            asked = torch.tensor(labels[rows], device=network.device)
             scores = logits.gather(1, asked[:, None]).sum()
             maps = kept.pop()
             (slopes,) = torch.autograd.grad(scores, maps)
             weights = slopes.mean((2, 3), keepdim=True)
             looks = torch.relu((weights * maps).sum(1))
             found.append(looks.detach().to("cpu", network.dtype).numpy())
-            done += len(batch)
     finally:
         hook.remove()
     return np.concatenate(found)

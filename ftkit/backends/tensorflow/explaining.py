@@ -10,8 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ftkit.backends.tensorflow.backbones import Network
-from ftkit.data.batches import evaluation_batches
-from ftkit.errors import unknown_name
+from ftkit.data.batches import evaluation_rows
 
 
 def grad_cam(
@@ -39,26 +38,20 @@ def grad_cam(
     Raises:
         FtkitError: If no block of that name ends in a map.
     """
-    blocks = network.architecture.map_blocks
-    block = blocks[-1] if block is None else block
-    if block not in blocks:
-        raise unknown_name("block with a map", block, blocks)
+    block = network.architecture.map_block(block)
     model = network.model
     end = model.get_layer(block).output
     front, rest = keras.Model(model.inputs, end), keras.Model(end, model.output)
     found: list[NDArray[Any]] = []
-    done = 0
     with tf.device(network.device):
-        for batch in evaluation_batches(images):
-            maps = front(network.preprocess(batch), training=False)
-            asked = labels[done : done + len(batch)]
+        for rows in evaluation_rows(images.shape):
+            maps = front(network.preprocess(np.array(images[rows])), training=False)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(maps)
                 logits = rest(maps, training=False)
-                scores = tf.reduce_sum(tf.gather(logits, asked, axis=1, batch_dims=1))
+                scores = tf.reduce_sum(tf.gather(logits, labels[rows], axis=1, batch_dims=1))
             slopes = tape.gradient(scores, maps)
             weights = tf.reduce_mean(slopes, (1, 2), keepdims=True)
             looks = tf.nn.relu(tf.reduce_sum(weights * maps, -1))
             found.append(tf.cast(looks, network.dtype).numpy())
-            done += len(batch)
     return np.concatenate(found)

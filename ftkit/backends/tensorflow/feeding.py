@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ftkit.backends.caching import SHARE_OF_FREE_MEMORY
 from ftkit.backends.tensorflow.backbones import Network
 from ftkit.backends.tensorflow.devices import free_device_memory
 from ftkit.data.batches import PLAIN, Activations, evaluation_rows
 from ftkit.data.dataset import Split
-
-SHARE_OF_FREE_MEMORY = 0.25
 
 
 class DeviceRows:
