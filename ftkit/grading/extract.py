@@ -17,7 +17,7 @@ from ftkit.grading.notebooks import Found, Submitted
 CHECK_ID = "ftkit-check"
 """The starter's cell with the Check button, which is no answer whatever a student writes there."""
 
-_MOST_SOURCE = 1 << 20
+_MOST_BYTES, _MOST_STATEMENTS = 1 << 20, 5000
 _WRAPPING_MAGICS = ("time", "timeit", "capture", "prun", "debug")
 _BUILT_IN = {
     *("bool", "int", "float", "complex", "str", "list", "tuple", "set", "frozenset", "dict"),
@@ -73,18 +73,21 @@ class _Cell:
         self.ids, self.number = found.ids, number
         self.problem = ""
         self.tree = ast.Module(body=[], type_ignores=[])
+        self.defines: set[str] = set()
         self.marked = bool(_MARKER.search(found.source))
-        self.source = plain_python(found.source)
+        self.source = found.source[:_MOST_BYTES]
         try:
-            if len(self.source) > _MOST_SOURCE:
+            if len(found.source.encode()) > _MOST_BYTES:
                 raise SyntaxError("the cell is longer than a megabyte")
-            self.tree = ast.parse(self.source)
+            self.source = plain_python(found.source)
+            tree = ast.parse(self.source)
+            self.defines = {name for node in tree.body for name in _defined(node)}
+            self.tree = tree
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
             self.problem = f"SyntaxError{f' in line {line}' if line else ''}: {error.args[0]}"
         except (RecursionError, MemoryError):
             self.problem = "SyntaxError: the cell is nested too deeply"
-        self.defines = {name for node in self.tree.body for name in _defined(node)}
 
     def blank(self) -> bool:
         return not self.tree.body and not self.problem
@@ -122,7 +125,15 @@ def _answer(
     if chosen.marked:
         notes.append("Markers that steer a grader were ignored.")
     before = _needed(chosen, [cell for cell in everywhere if cell is not chosen])
-    return Answer(chosen.source, before, chosen.problem, tuple(notes))
+    problem = chosen.problem
+    size = len("".join((chosen.source, *before)).encode())
+    if size > _MOST_BYTES or len(before) > _MOST_STATEMENTS:
+        problem = problem or (
+            f"The answer and the {len(before)} statements that it needs of other cells are too long: "
+            f"{size} bytes; at most {_MOST_BYTES} and {_MOST_STATEMENTS} statements are run."
+        )
+        before = ()
+    return Answer(chosen.source, before, problem, tuple(notes))
 
 
 def _needed(answer: _Cell, others: list[_Cell]) -> tuple[str, ...]:
@@ -137,8 +148,10 @@ def _needed(answer: _Cell, others: list[_Cell]) -> tuple[str, ...]:
     offered: list[tuple[tuple[int, int], ast.stmt, set[str]]] = []
     for cell in others:
         for position, node in enumerate(cell.tree.body):
-            if _harmless(node, imported):
-                offered.append(((cell.number, position), node, set(_defined(node))))
+            with suppress(RecursionError):
+                if _harmless(node, imported):
+                    names = set(_defined(node, altered=True))
+                    offered.append(((cell.number, position), node, names))
     missing = _used(answer.tree)
     taken: dict[tuple[int, int], ast.stmt] = {}
     seen: set[str] = set()
@@ -191,20 +204,20 @@ def _constant(value: ast.expr, imported: set[str]) -> bool:
     return True
 
 
-def _defined(node: ast.stmt) -> list[str]:
+def _defined(node: ast.stmt, altered: bool = False) -> list[str]:
+    """The names that a statement defines, and if asked those it alters, as ``d[0] = 1`` does."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [node.name]
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
     if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [
-            part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)
-        ]
+        names = [part for one in targets for part in ast.walk(one) if isinstance(part, ast.Name)]
+        return [name.id for name in names if altered or isinstance(name.ctx, ast.Store)]
     if isinstance(node, (ast.If, ast.With, ast.Try, ast.For, ast.While)):
         inner = [*node.body, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])]
         inner += [part for handler in getattr(node, "handlers", []) for part in handler.body]
-        return [name for part in inner for name in _defined(part)]
+        return [name for part in inner for name in _defined(part, altered)]
     return []
 
 
@@ -235,10 +248,10 @@ def plain_python(source: str) -> str:
     ``%%time`` and its like lose their line; a cell in another language becomes empty; other magics
     and shell commands become calls that the worker ignores.
     """
-    stripped = source.lstrip()
-    if stripped.startswith("%%"):
-        first, _, rest = stripped.partition("\n")
-        return plain_python(rest) if first[2:].split(" ")[0] in _WRAPPING_MAGICS else ""
+    while (stripped := source.lstrip()).startswith("%%"):
+        first, _, source = stripped.partition("\n")
+        if first[2:].split(" ")[0] not in _WRAPPING_MAGICS:
+            return ""
     if not re.search(r"^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$", source, re.MULTILINE):
         return source
     try:

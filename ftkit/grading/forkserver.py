@@ -56,7 +56,7 @@ def main(control: socket.socket, grader: int) -> None:
             reply = _forked(partial(_intake, request), control, _INTAKE_SECONDS)
         else:
             reply = _forked(partial(_judge, request), control, request["seconds"])
-        wire.send(control, reply)
+        wire.send(control, reply, wire.INTAKE)
 
 
 def load() -> None:
@@ -82,7 +82,7 @@ def _forked(work: Callable[[], Any], control: socket.socket, seconds: float) -> 
             control.close()
             os.setsid()
             limits.die_with_parent(parent)
-            wire.send(theirs, {"ok": work()})
+            wire.send(theirs, _outcome(work), wire.INTAKE)
             code = 0
         except BaseException as error:
             sys.stderr.write(f"{error!r}\n")
@@ -95,7 +95,7 @@ def _forked(work: Callable[[], Any], control: socket.socket, seconds: float) -> 
         while not select.select([ours], [], [], 0.2)[0]:
             if time.monotonic() > until or select.select([control], [], [], 0)[0]:
                 raise wire.Late
-        reply = wire.receive(ours, until)
+        reply = wire.receive(ours, until, wire.INTAKE)
     except wire.Late:
         reply = {"gone": f"it took more than {seconds:g} seconds"}
     except (wire.Closed, wire.WireError):
@@ -108,16 +108,27 @@ def _forked(work: Callable[[], Any], control: socket.socket, seconds: float) -> 
     return reply
 
 
+def _outcome(work: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        return {"ok": work()}
+    except Exception as error:  # of the grader's own
+        return {"failed": repr(error)}
+
+
 def _intake(request: dict[str, Any]) -> dict[str, Any]:
     """Reads a submission and finds its answers."""
     limits.limit(_INTAKE_MEMORY, int(_INTAKE_SECONDS), 1 << 20)
     try:
-        data = notebooks.read_bytes(Path(os.fsdecode(request["path"].encode("utf-8"))))
-        submitted = notebooks.parse(data)
+        return _answers(request)
     except notebooks.Unreadable as error:
         return {"unreadable": str(error)}
     except (RecursionError, MemoryError):
         return {"unreadable": "The file cannot be read as a notebook."}
+
+
+def _answers(request: dict[str, Any]) -> dict[str, Any]:
+    data = notebooks.read_bytes(Path(os.fsdecode(request["path"].encode("utf-8"))))
+    submitted = notebooks.parse(data)
     framework = submitted.framework if submitted.framework in request["spec"] else ""
     framework = framework or next(iter(request["spec"]))
     spec = request["spec"][framework]

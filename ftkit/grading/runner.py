@@ -24,7 +24,6 @@ from ftkit.grading.workers import Zygote, ZygoteFault
 
 _START_SECONDS = 60.0
 _SLACK_SECONDS = 60.0
-_CAPS = wire.Caps(header_bytes=64 << 20)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For the judge's NumPy, which reads it as it is imported."""
 _KERNEL_CONFIG = "c = get_config()\nc.HistoryManager.enabled = False\n"
@@ -76,13 +75,15 @@ class Runner:
             That, or why it is ``unreadable``.
 
         Raises:
-            JudgeFault: If the fork server is gone.
+            JudgeFault: If the fork server is gone, or cannot do it for a reason of its own.
         """
         request = {"do": "intake", "path": os.fsencode(path).decode("utf-8", "surrogateescape")}
         try:
             reply = self._serve({**request, "spec": _spec(variant or self._exercise)})
         except wire.WireError:
             return {"unreadable": "The file's name cannot be read."}
+        if "failed" in reply:
+            raise JudgeFault(f"Reading the file failed: {reply['failed']}")
         if "gone" in reply:
             return {"unreadable": f"Reading the file had to be ended: {reply['gone']}."}
         return dict(reply["ok"])
@@ -178,7 +179,7 @@ class Runner:
                 self._start()
                 assert self._control is not None
                 wire.send(self._control, request)
-                return dict(wire.receive(self._control, time.monotonic() + 60, _CAPS))
+                return dict(wire.receive(self._control, time.monotonic() + 60, wire.INTAKE))
             except (wire.Closed, wire.Late, OSError, ZygoteFault) as error:
                 self._stop()
                 if attempt == 2:

@@ -53,6 +53,9 @@ CAPS = Caps()
 PASSED_ON = Caps(header_bytes=2 * CAPS.header_bytes)
 """For a value that is sent on: written anew, its header may be longer: 25 bytes a part at most."""
 
+INTAKE = Caps(header_bytes=64 << 20)
+"""For what is found in a notebook: the answers to all questions, a megabyte each at most."""
+
 
 class WireError(Exception):
     """A value that cannot be sent, or bytes that are no message."""

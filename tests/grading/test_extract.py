@@ -85,6 +85,24 @@ def test_code_that_overwhelms_the_parser_is_a_problem_of_its_own_cell():
         assert found(("q1", source), ("q2", "g = h = 1"), question="q2").source == "g = h = 1"
 
 
+def test_a_cell_that_only_alters_an_answer_is_none_and_helpers_are_altered_all_the_same():
+    for altered in ("f.note = 2", "f[0] = 2", "f.layers[0].trainable = False"):
+        assert found(("q1", "def f(x): return 1"), ("s", altered)).source == "def f(x): return 1"
+    one = found(("a", "K = {}\nK['rate'] = 2"), ("q1", "def f(x): return K"))
+    assert one.before == ("K = {}", "K['rate'] = 2")
+
+
+def test_what_overwhelms_intake_in_one_cell_costs_only_the_answer_that_needs_it():
+    chain = "if x == 0: a = 0\n" + "".join(f"elif x == {n}: a = {n}\n" for n in range(2500))
+    huge = f"LONG = '{'x' * 600_000}'"
+    for source in ("%%time\n" * 2000, chain, huge + "\n" + huge):
+        assert found(("q1", "def f(x): return 1"), ("z", source)).problem == ""
+    needs = ("q1", "def f(x): return LONG, MORE")
+    two = (("a", huge), ("b", huge.replace("LONG", "MORE")))
+    assert "too long" in found(needs, *two).problem and found(needs, *two).before == ()
+    assert found(("q1", huge + "\n" + huge)).problem and not found(needs, two[0]).problem
+
+
 def test_magics_lose_their_meaning_and_text_keeps_its_own():
     assert plain_python("x = '''\n%who\n!ls\n'''") == "x = '''\n%who\n!ls\n'''"
     assert plain_python("%%time\nx = 1") == "x = 1"

@@ -9,7 +9,7 @@ import time
 import honest
 import pytest
 
-from ftkit.grading.runner import Runner
+from ftkit.grading.runner import JudgeFault, Runner
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="answers are confined on Linux only"
@@ -47,6 +47,20 @@ def test_a_cell_made_to_break_the_parser_costs_at_most_itself(runner, tmp_path, 
     honest.answer("scale = " + source)(notebook)
     found = intake(runner, tmp_path / "n.ipynb", honest.dumps(notebook).encode())
     assert "lstsq" in found["answers"]["q2"]["source"]
+
+
+def test_a_cell_of_many_megabytes_costs_at_most_itself(runner, tmp_path, solved):
+    notebook = solved()
+    honest.answer(f"scale = '{'x' * 5_000_000}'")(notebook)
+    found = intake(runner, tmp_path / "n.ipynb", honest.dumps(notebook).encode())
+    assert "megabyte" in found["answers"]["q1"]["problem"]
+    assert "lstsq" in found["answers"]["q2"]["source"] and not found["answers"]["q2"]["problem"]
+
+
+def test_a_failure_of_the_reader_itself_is_the_graders_fault(runner, tmp_path, solved, monkeypatch):
+    monkeypatch.setattr("ftkit.grading.runner._spec", lambda exercise: {"pytorch": {}})
+    with pytest.raises(JudgeFault, match="KeyError"):
+        intake(runner, tmp_path / "n.ipynb", honest.dumps(solved()).encode())
 
 
 def test_files_that_never_end_are_refused_at_once(runner, tmp_path):
