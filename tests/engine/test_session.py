@@ -209,10 +209,14 @@ END = (
 
 
 def test_a_session_removes_the_folder_of_a_process_that_was_killed(temporary):
-    lines = ("import os, signal", "from ftkit.engine.temporary import temporary_folder",
-             "it = temporary_folder()", "print(it.name, flush=True)",
-             "os.kill(os.getpid(), signal.SIGKILL)")  # fmt: skip
-    command = [sys.executable, "-c", "\n".join(lines)]
+    program = (
+        "import os, signal\n"
+        "from ftkit.engine.temporary import temporary_folder\n"
+        "it = temporary_folder()\n"
+        "print(it.name, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [sys.executable, "-c", program]
     found = Path(subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip())
     assert found.parent == temporary
     assert found.exists()
