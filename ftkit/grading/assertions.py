@@ -27,7 +27,10 @@ def assert_close(actual: Any, wanted: Any, rtol: float = 1e-7, atol: float = 0.0
         raise AssertionError(f"Expected numbers; got {actual.dtype}.")
     if actual.shape != wanted.shape:
         raise AssertionError(f"Expected shape {wanted.shape}; got {actual.shape}.")
-    near = np.abs(actual - wanted) <= atol + rtol * np.abs(wanted)
+    kind = np.result_type(actual, wanted)
+    if kind.kind in "biu":  # whole numbers wrap around, and booleans have no difference
+        kind = np.dtype(float)
+    near = np.abs(np.subtract(actual, wanted, dtype=kind)) <= atol + rtol * np.abs(wanted)
     if not near.all():
         at = tuple(int(i) for i in np.argwhere(~near)[0])
         place = f" at {list(at)}" if at else ""

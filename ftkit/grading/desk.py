@@ -17,6 +17,9 @@ from ftkit.grading.master import Cell, Exercise
 from ftkit.grading.verdicts import Evidence, Report, Result, fault, settle
 from ftkit.grading.workers import Breach, Worker, Zygote, ZygoteFault
 
+_SETUP_SECONDS = 45.0
+"""For what comes before an answer, which may import a framework."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -117,13 +120,32 @@ class Desk:
             self._fault[name] = str(gone)
             return _failed("The grader's own process failed.")
         self._worker = (name, worker)
-        before = [*self._setup, *given.before]
-        asked = {"do": "run", "before": before, "answer": given.source}
+        if not self._prepared(name, worker):
+            return _failed("The grader's own process failed.")
+        asked = {"do": "run", "before": list(given.before), "answer": given.source}
         reply = self._ask(name, {**asked, "exports": request["exports"]})
+        if "ok" in reply and not _are_exports(reply["ok"], request["exports"]):
+            evidence.breach, evidence.detail = "tampered", "It sent something other than an answer."
+            reply = _failed(evidence.detail)
         evidence.started = "error" not in reply
         if not (evidence.started or evidence.breach or evidence.unfinished):
             evidence.breach = "crashed"
         return reply
+
+    def _prepared(self, name: str, worker: Worker) -> bool:
+        """Runs the setup cells; that they do not run here is no fault of the answer."""
+        why = ""
+        try:
+            reply = worker.ask({"do": "prepare", "parts": self._setup}, _SETUP_SECONDS)
+            if "error" in reply:
+                why = f"it raised {reply['error']['type']}: {reply['error']['message']}"
+        except Breach as breach:
+            why = breach.detail
+        except ZygoteFault as gone:
+            why = str(gone)
+        if why:
+            self._fault[name] = f"a setup cell did not run where answers do: {why}"
+        return not why
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["question"]
@@ -157,7 +179,9 @@ class Desk:
             evidence.unfinished = True
         if not evidence.detail:
             evidence.detail, evidence.trace = shown, error["trace"]
-            if self._hidden_phase(name):  # the text is the student's, and may hold the inputs
+            if request["do"] == "call" and self._hidden_phase(
+                name
+            ):  # the text is the student's, and may hold the inputs
                 evidence.detail, evidence.trace = "It raised an exception in a hidden test.", ""
         return {"error": {"builtin": error["builtin"], "shown": shown}}
 
@@ -238,6 +262,18 @@ _TENSORFLOW = ("tensorflow", "keras")
 
 def _runs_in_worker(cell: Cell) -> bool:
     return cell.kind in ("setup", "answer")
+
+
+def _are_exports(made: Any, names: list[str]) -> bool:
+    """Whether a reply holds, for each name, that it is a function or what value it has."""
+    return (
+        type(made) is dict
+        and made.keys() == set(names)
+        and all(
+            one is None or (type(one) is list and len(one) == 2 and type(one[0]) is str)
+            for one in made.values()
+        )
+    )
 
 
 def _failed(shown: str) -> dict[str, Any]:

@@ -129,8 +129,8 @@ def _answer(
     size = len("".join((chosen.source, *before)).encode())
     if size > _MOST_BYTES or len(before) > _MOST_STATEMENTS:
         problem = problem or (
-            f"The answer and the {len(before)} statements that it needs of other cells are too long: "
-            f"{size} bytes; at most {_MOST_BYTES} and {_MOST_STATEMENTS} statements are run."
+            f"The answer and the {len(before)} statements that it needs of other cells are too "
+            f"long: {size} bytes; at most {_MOST_BYTES} bytes and {_MOST_STATEMENTS} are run."
         )
         before = ()
     return Answer(chosen.source, before, problem, tuple(notes))

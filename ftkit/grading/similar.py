@@ -29,7 +29,10 @@ _LEAST_RUNS = 40
 _MANY, _MOST = 4, 25
 """What more than one in so many students wrote alike, or more than so many in all, is common."""
 _MOST_TEXT = 100_000
-_STRING = r"""[rbufRBUF]{0,2}(?:'{3}(?:\\.|[^\\])*?'{3}|"{3}(?:\\.|[^\\])*?"{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")"""  # noqa: E501, in parts it would be harder to read
+_STRING = "[rbufRBUF]{0,2}(?:" + "|".join(
+    rf"{q}{{3}}(?:\\.|[^\\])*?(?:{q}{{3}}|\\?\Z)|{q}(?:\\.|[^{q}\\\n])*{q}?" for q in "'\""
+) + ")"  # fmt: skip
+"""One that is never closed ends with its line or the text: to search on would take for ever."""
 _TOKEN = re.compile(
     rf"(?P<passed>{_STRING}|#[^\n]*)|(?P<number>\d[\w.]*)|(?P<name>\w+)|(?P<sign>[^\s\w])",
     re.DOTALL,

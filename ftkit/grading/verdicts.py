@@ -77,10 +77,10 @@ def settle(
     """The grade of a question whose tests have all been reported.
 
     Only a test that was reported as passed earns its points; one that was skipped, was expected to
-    fail or is missing does not.
+    fail or is missing does not. Nothing is earned by an answer that did not run to its end.
     """
     passed = {test.id: test.id in reports and reports[test.id].passed for test in tests}
-    counts = evidence.attempted and evidence.breach != "tampered"
+    counts = evidence.attempted and evidence.started and evidence.breach != "tampered"
     shown = tuple(
         Outcome(
             title=test.title,

@@ -202,8 +202,11 @@ class _Encoder:
             return value
         if kind is complex:
             return ["c", value.real, value.imag]
-        if kind in (list, tuple):
-            return ["l" if kind is list else "t", *(self.tree(part, depth + 1) for part in value)]
+        if kind is np.str_:
+            return str.__str__(value)
+        if isinstance(value, (list, tuple)):  # a torch.Size and a named tuple are tuples
+            tag = "l" if isinstance(value, list) else "t"
+            return [tag, *(self.tree(part, depth + 1) for part in value)]
         if isinstance(value, dict):
             flat = [self.key(part) if i % 2 == 0 else self.tree(part, depth + 1)
                     for pair in value.items() for i, part in enumerate(pair)]  # fmt: skip

@@ -7,13 +7,16 @@ harm: it holds no expected value, and a forged reply is only a different answer.
 from __future__ import annotations
 
 import contextlib
+import linecache
 import socket
 import traceback
+from types import CodeType
 from typing import Any
 
 from ftkit.grading import wire
 
 _MESSAGE_LENGTH, _TRACEBACK_LENGTH = 600, 4000
+_ANSWER, _OTHER = "your answer", "another cell"
 
 
 def serve(channel: socket.socket) -> None:
@@ -36,11 +39,15 @@ def serve(channel: socket.socket) -> None:
 
 def _reply(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
     try:
+        if request["do"] == "prepare":
+            for number, part in enumerate(request["parts"]):
+                exec(_compiled(part, f"setup cell {number}"), names)
+            return {"ok": None}
         if request["do"] == "run":
-            for part in request["before"]:
+            for number, part in enumerate(request["before"]):
                 with contextlib.suppress(Exception):  # a broken part only matters if it is used
-                    exec(compile(part, "another cell", "exec", dont_inherit=True), names)
-            exec(compile(request["answer"], "your answer", "exec", dont_inherit=True), names)
+                    exec(_compiled(part, f"{_OTHER} ({number})"), names)
+            exec(_compiled(request["answer"], _ANSWER), names)
             missing = [name for name in request["exports"] if name not in names]
             if missing:
                 raise NameError(f"The answer does not define {', '.join(missing)}.")
@@ -52,16 +59,23 @@ def _reply(request: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
         return {"error": _described(error)}
 
 
+def _compiled(source: str, name: str) -> CodeType:
+    """Code whose text ``inspect`` finds, as it does in a notebook: TensorFlow's AutoGraph asks."""
+    lines = [f"{line}\n" for line in source.split("\n")]
+    linecache.cache[name] = (len(source), None, lines, name)
+    return compile(source, name, "exec", dont_inherit=True)
+
+
 def _described(error: BaseException) -> dict[str, Any]:
     """An error as plain text, whatever its class does when asked."""
     line, text, trace = 0, "", ""
     try:
         text = str(error)[:_MESSAGE_LENGTH].encode(errors="replace").decode()
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename == "your answer"]
+        own = [frame for frame in frames if frame.filename == _ANSWER]
         line = int((own[-1].lineno if own else getattr(error, "lineno", 0)) or 0)
         shown = [f"  line {f.lineno} of {f.filename}, in {f.name}" for f in frames
-                 if f.filename in ("your answer", "another cell")]  # fmt: skip
+                 if f.filename.startswith((_ANSWER, _OTHER))]  # fmt: skip
         trace = "\n".join(shown)[-_TRACEBACK_LENGTH:].encode(errors="replace").decode()
     except BaseException:
         text = text or "(its message cannot be shown)"
@@ -84,7 +98,7 @@ class _Shell:
     def run_cell_magic(self, name: str, line: str, cell: str) -> None:
         """Runs the code of ``%%time`` and its like."""
         if name in ("time", "timeit", "capture", "prun"):
-            exec(compile(cell, "your answer", "exec", dont_inherit=True), self._names)
+            exec(_compiled(cell, _ANSWER), self._names)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None

@@ -138,6 +138,8 @@ class Zygote:
                 socket.send_fds(self._control, [b"d"], [descriptor.fileno()])
             return wire.receive(self._control, time.monotonic() + _END_SECONDS)
         except (OSError, wire.WireError, wire.Closed, wire.Late) as error:
+            self._process.kill()  # what it says from now on would answer another question
+            self._process.wait()
             raise ZygoteFault(f"The sandbox's first process is gone: {error!r}") from None
 
     def close(self) -> None:
@@ -172,8 +174,12 @@ class Worker:
         self._gone: Breach | None = None
         self._ended = False
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any], apart: float = 0.0) -> dict[str, Any]:
         """Sends a request and waits for its reply.
+
+        Args:
+            request: What ``worker.py`` understands.
+            apart: The seconds that it may take, if they are not to count as the answer's.
 
         Returns:
             ``{"ok": value}``, or ``{"error": ...}`` if the answer raised an exception.
@@ -185,18 +191,19 @@ class Worker:
         if self._gone:
             raise self._gone
         began = time.monotonic()
-        allowed = min(self._limits.call_seconds, self._left)
+        allowed = apart or min(self._limits.call_seconds, self._left)
         try:
             self._channel.settimeout(max(0.001, allowed))
             wire.send(self._channel, request)
             reply = wire.receive(self._channel, began + allowed)
-            self._left -= time.monotonic() - began  # what the judge takes in between is its own
+            if not apart:  # nor does what the judge takes in between
+                self._left -= time.monotonic() - began
             if type(reply) is not dict or len(reply) != 1 or set(reply) - {"ok", "error"}:
                 raise wire.WireError("A reply holds neither 'ok' nor 'error'.")
             return {"error": _checked(reply["error"])} if "error" in reply else reply
         except wire.Late:
-            call = self._limits.call_seconds
-            most = call if allowed == call else self._limits.seconds
+            whole = allowed in (apart, self._limits.call_seconds)
+            most = allowed if whole else self._limits.seconds
             self._gone = Breach("timed out", f"It took more than {most:g} seconds.")
             self.end()
         except wire.WireError:

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import attacks
 import honest
@@ -36,7 +37,12 @@ def judged(tmp_path, exercise, zygote, monkeypatch):
     monkeypatch.setenv("FTKIT_GRADING_DESK", str(tmp_path / judging.DESK))
     monkeypatch.setenv("FTKIT_GRADING_SEED", "5")
 
-    def judge(edit=lambda notebook: None, tell=lambda report: report, zygote=lambda: zygote):
+    def judge(
+        edit=lambda notebook: None,
+        tell=lambda report: report,
+        zygote=lambda: zygote,
+        exercise=exercise,
+    ):
         notebook = build.solution(exercise, "pytorch")
         edit(notebook)
         submitted = notebooks.parse(honest.dumps(notebook).encode())
@@ -126,6 +132,35 @@ def test_an_attack_earns_what_it_deserves_at_every_level(judged, wires, name):
 
 def test_right_answers_earn_everything(judged):
     assert graded(judged()) == {"q1": ("passed", 3), "q2": ("passed", 3)}
+
+
+FORGED = """
+import socket
+from ftkit.grading import wire
+channel = socket.socket(fileno=3)
+wire.send(channel, {'ok': REPLY})
+def scale(x): return x"""
+
+
+@pytest.mark.parametrize("reply", ["3", "{}", "{'scale': 3}", "{'scale': ['value']}"])
+def test_a_forged_reply_to_running_the_answer_is_tampering(judged, reply):
+    got = graded(judged(honest.answer(FORGED.replace("REPLY", reply))))
+    assert got == {"q1": ("tampered", 0), "q2": ("passed", 3)}
+
+
+def test_setup_cells_that_do_not_run_where_answers_do_are_the_graders_fault(judged, exercise):
+    broken = [
+        replace(c, source="open('/absent')") if c.id == "setup" else c for c in exercise.cells
+    ]
+    results = judged(exercise=replace(exercise, cells=tuple(broken)))
+    assert {r.verdict for r in results.values()} == {"grader fault"}
+    assert "did not run where answers do" in results["q1"].private
+
+
+def test_an_answer_of_hidden_tests_alone_that_does_not_run_is_told_why(judged, exercise):
+    hidden = tuple(cell for cell in exercise.cells if cell.id != "q1_visible")
+    told = judged(honest.answer("1 / 0"), exercise=replace(exercise, cells=hidden))["q1"]
+    assert told.verdict == "crashed" and "ZeroDivisionError" in told.detail
 
 
 def test_what_one_question_breaks_costs_the_other_nothing(judged):

@@ -105,3 +105,10 @@ def test_an_answer_made_to_break_it_takes_no_time(tiny, source):
     began = time.monotonic()
     similar.alike(tiny, a_class(source, source + "1"))
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("source", ["x = '" + "\\'" * 50_000, "\\'''" * 25_000, "\\" * 99_999])
+def test_strings_that_are_never_closed_take_no_time(source):
+    began = time.process_time()
+    similar.tokens(source)
+    assert time.process_time() - began < 5

@@ -43,6 +43,7 @@ def result(a, b, evidence=None):
         (None, FAILED, Evidence(breach="tampered"), ("tampered", 0)),
         (None, None, Evidence(breach="tampered"), ("tampered", 0)),
         (None, None, Evidence(breach="crashed"), ("crashed", 3)),
+        (None, None, Evidence(breach="crashed", started=False), ("crashed", 0)),
         (None, "missing", Evidence(), ("partly", 1)),
     ],
 )

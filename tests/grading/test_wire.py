@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -45,6 +46,18 @@ def test_other_byte_orders_and_strides_arrive_as_native_arrays():
     array = np.arange(12, dtype=">f8").reshape(3, 4).T[::2]
     back = wire.decode(wire.encode(array))
     assert (back == array).all() and back.dtype == np.dtype("float64") and back.flags.c_contiguous
+
+
+def test_text_lists_and_tuples_of_other_classes_arrive_as_plain_ones():
+    point = namedtuple("point", "x y")
+    for value, plain in (
+        (np.str_("cat"), "cat"),
+        (np.array(["cat", "dog"])[1], "dog"),
+        (point(1, [2.0]), (1, [2.0])),
+        (type("Own", (list,), {})([1, 2]), [1, 2]),
+    ):
+        back = wire.decode(wire.encode(value))
+        assert back == plain and type(back) is type(plain)
 
 
 def test_what_arrives_is_a_true_array_never_a_subclass():

@@ -12,7 +12,7 @@ import pytest
 
 from ftkit.grading.master import Limits
 from ftkit.grading.sandbox import places, probe
-from ftkit.grading.workers import LEVELS, Breach, Zygote
+from ftkit.grading.workers import LEVELS, Breach, Zygote, ZygoteFault
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="answers are confined on Linux only"
@@ -84,6 +84,29 @@ def test_only_the_answers_own_time_counts(zygote):
     time.sleep(1.2)  # the judge is at work
     assert worker.ask({"do": "call", "name": "f", "args": [], "kwargs": {}}) == {"ok": 1}
     worker.end()
+
+
+def test_what_comes_before_an_answer_takes_none_of_its_time(zygote):
+    worker = zygote.worker(Limits(seconds=0.5, call_seconds=0.5))
+    slow = {"do": "prepare", "parts": ["import time", "time.sleep(1)", "there = 1"]}
+    assert worker.ask(slow, 20) == {"ok": None}
+    run = {"do": "run", "before": [], "answer": "f = there", "exports": ["f"]}
+    assert worker.ask(run) == {"ok": {"f": ["value", 1]}}
+    assert "error" in worker.ask({"do": "prepare", "parts": ["1 / 0"]}, 20)
+    worker.end()
+
+
+def test_the_text_of_an_answer_can_be_read_as_in_a_notebook(zygote):
+    answer = "import inspect\n\ndef f():\n    return inspect.getsource(f)"
+    assert run(zygote, answer, [])[0] == {"ok": "def f():\n    return inspect.getsource(f)\n"}
+
+
+def test_after_a_late_reply_a_zygote_is_not_asked_again(tmp_path, monkeypatch):
+    with Zygote("plain", tmp_path) as zygote:
+        monkeypatch.setattr("ftkit.grading.workers._END_SECONDS", 0.0)
+        with pytest.raises(ZygoteFault):
+            zygote.worker(Limits())
+        assert not zygote.alive()
 
 
 def test_an_error_is_told_with_its_line_and_built_in_kind(zygote):
