@@ -85,7 +85,15 @@ def judge(exercise: Exercise, framework: str) -> Notebook:
 def judge_hash(exercise: Exercise, framework: str) -> str:
     """A name for all that decides a grade on the teacher's side."""
     kept = [
-        [cell.id, cell.points, cell.exports, vars(cell.limits), cell.source]
+        [
+            cell.id,
+            cell.kind,
+            cell.question,
+            cell.points,
+            cell.exports,
+            vars(cell.limits),
+            cell.source,
+        ]
         for cell in exercise.of(framework)
         if cell.kind != "markdown"
     ]

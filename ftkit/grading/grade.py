@@ -81,6 +81,10 @@ def grade(
     """
     if not hasattr(os, "fork"):
         raise GradingError("ftkit grade needs Linux or macOS; on Windows, use WSL2.")
+    if out.resolve() == source.resolve():
+        raise GradingError(
+            f"Results cannot be written into {source}, among the submissions; give another folder."
+        )
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     with _Alone(out / ".lock"):

@@ -84,10 +84,12 @@ class Assigned:
 
     def student(self, name: str, id_: str = "") -> str:
         """The student as the roster writes the name; empty if it has no such student."""
+        if id_ in self.ids:  # two may have one name
+            return self.ids[id_]
         if name in self.values:
             return name
         alike = [known for known in self.values if _plain(known) == _plain(name)]
-        return alike[0] if len(alike) == 1 else self.ids.get(id_, "")
+        return alike[0] if len(alike) == 1 else ""
 
     def of(self, exercise: Exercise, name: str, id_: str = "") -> Exercise | None:
         """A student's variant; None if the roster has no such student."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import stat
 import time
 import zipfile
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ftkit.grading.errors import GradingError
 from ftkit.grading.notebooks import MOST_BYTES, Unreadable, read_bytes
 from ftkit.grading.sandbox import scratches
 
-_MOST_MEMBERS, _MOST_TOTAL, _MOST_RATIO = 20_000, 4 << 30, 200
+_MOST_MEMBERS, _MOST_TOTAL = 20_000, 4 << 30
 _CLEAR_SECONDS = 5.0
 _MOST_LIKELY = 4
+_OF_ITS_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 _MOODLE = re.compile(r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?")
 _CANVAS = re.compile(r"(?P<student>[^_]+)_(?:LATE_)?(?P<id>\d+)_\d+_.+")
 
@@ -56,35 +60,56 @@ def find(source: Path, exercise: str, unpacked: Path) -> tuple[list[Submission],
     Args:
         source: A folder of ``STUDENT/notebook.ipynb`` or ``STUDENT_notebook.ipynb``, or a zip.
         exercise: The exercise's name, which may end a file's name.
-        unpacked: A folder that does not exist yet, for what a zip holds.
+        unpacked: A folder that does not exist yet, for what a zip holds; if it lies in the source,
+            what it lies in is the grader's own.
 
     Raises:
         GradingError: If there is nothing, or the zip is not to be trusted.
     """
+    passed_over: list[str] = []
     if source.is_file():
-        _unpack(source, unpacked)
+        passed_over += _unpack(source, unpacked)
         source = unpacked
     if not source.is_dir():
         raise GradingError(f"Expected a folder or a zip of submissions; nothing is at {source}.")
-    found: dict[str, Submission] = {}
-    passed_over: list[str] = []
+    listed = []
     for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue
         if entry.is_dir(follow_symlinks=False):
-            one = _in_folder(Path(entry.path), exercise)
+            if not unpacked.resolve().is_relative_to(Path(entry.path).resolve()):
+                listed.append(_in_folder(Path(entry.path), exercise))
         elif entry.name.endswith(".ipynb"):
-            one = _as_file(Path(entry.path), exercise)
-        else:
-            continue
-        if one.student in found:
-            passed_over.append(f"{one.path}: {one.student} has another submission")
-        else:
-            found[one.student] = one
+            listed.append(_as_file(Path(entry.path), exercise))
+    found, more = _by_student(listed)
     if not found:
         raise GradingError(
             f"Expected STUDENT/notebook.ipynb or STUDENT_notebook.ipynb in {source}; found none."
         )
+    return found, [*passed_over, *more]
+
+
+def _by_student(listed: Iterable[Submission]) -> tuple[list[Submission], list[str]]:
+    """One submission each; students of one name are told apart by the platform's number."""
+    listed = list(listed)
+    ids: dict[str, set[str]] = defaultdict(set)
+    for one in listed:
+        ids[one.student].add(one.lms_id)
+    found: dict[str, Submission] = {}
+    passed_over = []
+    for one in listed:
+        if len(ids[one.student]) > 1 and one.lms_id:
+            one = replace(one, student=f"{one.student} ({one.lms_id})")
+        held = found.setdefault(one.student, one)
+        if held is one or (one.problem and one.lms_id):  # Moodle has a folder for text, too
+            continue
+        several = (held.path, *held.others, one.path)
+        if held.problem:
+            found[one.student] = one
+        elif len({path.parent for path in several}) == 1 and len(several) <= _MOST_LIKELY:
+            found[one.student] = replace(held, others=several[1:])
+        else:
+            passed_over.append(f"{one.path}: {one.student} has another submission")
     return list(found.values()), passed_over
 
 
@@ -93,7 +118,8 @@ def _in_folder(folder: Path, exercise: str) -> Submission:
     student, lms_id = (named["student"], named["id"]) if named else (folder.name, "")
     student = _printable(student)
     try:
-        names = sorted(e.name for e in os.scandir(folder) if e.name.endswith(".ipynb"))
+        there = (entry.name for entry in os.scandir(folder))
+        names = sorted(n for n in there if n.endswith(".ipynb") and not n.startswith("."))
     except OSError as error:
         return Submission(student, folder, lms_id, f"The folder cannot be read: {error.strerror}.")
     likely = [n for n in names if n == "notebook.ipynb"] or [n for n in names if exercise in n]
@@ -109,6 +135,9 @@ def _in_folder(folder: Path, exercise: str) -> Submission:
 
 def _as_file(path: Path, exercise: str) -> Submission:
     stem = path.name.removesuffix(".ipynb")
+    moodle = _MOODLE.match(stem)
+    if moodle:
+        return Submission(_printable(moodle["student"]), path, moodle["id"])
     canvas = _CANVAS.fullmatch(stem)
     if canvas:
         return Submission(_printable(canvas["student"]), path, canvas["id"])
@@ -121,8 +150,9 @@ def _printable(name: str) -> str:
     return clean.encode("utf-8", "replace").decode()[:200]
 
 
-def _unpack(archive: Path, into: Path) -> None:
-    """Takes the notebooks out of a zip, and nothing else."""
+def _unpack(archive: Path, into: Path) -> list[str]:
+    """Takes the notebooks out of a zip, and nothing else; tells of those that cannot be."""
+    passed_over = []
     try:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
@@ -132,21 +162,29 @@ def _unpack(archive: Path, into: Path) -> None:
                 if member.is_dir() or len(name.parts) > 8:
                     continue
                 target = into.joinpath(*name.parts)
-                if name.suffix == ".ipynb":
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with opened.open(member) as source, target.open("xb") as file:
-                        _copy(source, file)
-                elif len(name.parts) > 1:  # a student who sent no notebook is one nevertheless
-                    into.joinpath(name.parts[0]).mkdir(parents=True, exist_ok=True)
+                notebook = name.suffix == ".ipynb"
+                try:  # a student who sent no notebook is one nevertheless
+                    (target.parent if notebook else into / name.parts[0]).mkdir(
+                        parents=True, exist_ok=True
+                    )
+                    if notebook:
+                        with opened.open(member) as source, target.open("xb") as file:
+                            _copy(source, file)
+                except OSError as error:
+                    if error.errno not in _OF_ITS_NAME:
+                        raise
+                    passed_over.append(f"{name} in {archive.name}: {error.strerror}")
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
         raise GradingError(f"{archive} cannot be unpacked as a zip: {error}.") from None
+    return passed_over
 
 
 def _check_zip(archive: Path, members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > _MOST_MEMBERS or sum(m.file_size for m in members) > _MOST_TOTAL:
+    unpacked = (min(m.file_size, MOST_BYTES) for m in members if m.filename.endswith(".ipynb"))
+    if len(members) > _MOST_MEMBERS or sum(unpacked) > _MOST_TOTAL:
         raise GradingError(
-            f"{archive} holds more than {_MOST_MEMBERS} files or {_MOST_TOTAL >> 30} GB; "
-            "refused, as such a zip can fill a disk."
+            f"{archive} holds more than {_MOST_MEMBERS} files or {_MOST_TOTAL >> 30} GB of "
+            "notebooks; refused, as such a zip can fill a disk."
         )
     for member in members:
         name = PurePosixPath(member.filename)
@@ -159,14 +197,6 @@ def _check_zip(archive: Path, members: list[zipfile.ZipInfo]) -> None:
             )
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise GradingError(f"{archive} holds a link or device, {member.filename!r}; refused.")
-        bomb = member.file_size > MOST_BYTES and (
-            member.file_size > _MOST_RATIO * max(1, member.compress_size)
-        )
-        if bomb:
-            raise GradingError(
-                f"{archive}: {member.filename!r} unpacks to over {_MOST_RATIO} times its size; "
-                "refused as a zip bomb."
-            )
 
 
 def _copy(source: object, file: object) -> None:

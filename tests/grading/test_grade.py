@@ -206,6 +206,13 @@ def test_answers_are_kept_and_come_back_when_nothing_is_graded_again(tmp_path, e
     assert first.answers["bob"].sources == {"q1": "", "q2": ""}
 
 
+def test_results_are_not_written_among_the_submissions(tmp_path, exercise, solved):
+    put(tmp_path / "in", "ann", solved())
+    with pytest.raises(GradingError, match="another folder"):
+        grade.grade(tmp_path / "in", exercise, TINY, tmp_path / "x" / ".." / "in")
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["ann"]
+
+
 def test_two_graders_in_one_folder_are_refused(tmp_path, exercise, solved):
     put(tmp_path / "in", "ann", solved())
     out = tmp_path / "out"

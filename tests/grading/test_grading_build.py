@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -73,6 +74,13 @@ def test_the_judges_hash_moves_with_tests_points_and_limits_only():
         )
     }  # fmt: skip
     assert len(hashes) == 4
+
+
+def test_the_judges_hash_moves_when_a_test_comes_to_judge_another_question():
+    exercise = master.parse(HEAD + ANSWER + TEST, "x")
+    moved = tuple(replace(c, question="q2") if c.kind == "test" else c for c in exercise.cells)
+    other = build.judge_hash(replace(exercise, cells=moved), "pytorch")
+    assert other != build.judge_hash(exercise, "pytorch")
 
 
 @pytest.mark.parametrize(

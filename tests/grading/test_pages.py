@@ -78,7 +78,7 @@ def test_a_fault_of_the_grader_is_no_zero_in_any_table():
     assert "The grader failed here, not you" in html.feedback(graded, graded.submissions[0])
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x"])
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x", "＝1"])
 def test_a_name_is_no_formula_in_a_spreadsheet(name):
     for table in (tables.grades, tables.moodle, tables.canvas):
         assert any(f"'{name}" in row for row in rows(table(a_class((name, "")))))
@@ -128,7 +128,7 @@ def test_the_summary_counts_the_same_mistake_wherever_it_was_made():
 
 
 def test_every_student_has_a_file_of_their_own_inside_the_folder(tmp_path):
-    names = ["a/b", "a?b", "../x", "ann", "Ann ", "ünî", "x" * 300, ".hidden", "CON:"]
+    names = ["a/b", "a?b", "../x", "ann", "Ann ", "ünî", "x" * 300, "李" * 85, ".hidden", "CON:"]
     graded = a_class(*((name, "") for name in names))
     html.write_all(graded, tmp_path)
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html"))

@@ -263,6 +263,13 @@ def test_each_is_judged_by_the_own_variant_and_a_neighbours_answer_earns_nothing
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="answers are confined on Linux only")
+def test_of_two_students_of_one_name_the_platforms_number_says_whose_variant_it_is():
+    kept = roster.Assigned("x", "key", {"Jane Doe": {}, "Jane Doe 2": {}}, {"7": "Jane Doe 2"})
+    assert kept.student("Jane Doe", "7") == kept.student("Jane Doe (7)", "7") == "Jane Doe 2"
+    assert kept.student("Jane Doe", "6") == kept.student("jane doe") == "Jane Doe"
+    assert kept.student("John", "8") == ""
+
+
 def test_a_record_that_was_forgotten_is_said_loudly(tmp_path, varied):
     own = variants.filled(varied, {"add": 2, "seed": 1})
     put(tmp_path / "in", "ann", answered(own))

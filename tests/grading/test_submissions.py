@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from ftkit.grading import notebooks
 from ftkit.grading.errors import GradingError
 from ftkit.grading.submissions import Submission, find
 
@@ -93,6 +94,33 @@ def test_platforms_zips_give_names_and_numbers(tmp_path):
     )
 
 
+def test_students_of_one_name_are_told_apart_and_one_students_files_belong_together(tmp_path):
+    path = zipped(
+        tmp_path,
+        ("Jane Doe_1_assignsubmission_file_/notebook.ipynb", "{}"),
+        ("Jane Doe_1_assignsubmission_onlinetext_/text.html", "x"),
+        ("Jane Doe_2_assignsubmission_file_/notebook.ipynb", "{}"),
+        ("Max Roe_3_assignsubmission_file_ex1.pytorch.ipynb", "{}"),
+        ("doejohn_4_50_ex1.pytorch.ipynb", "{}"),
+        ("doejohn_4_51_ex1.tensorflow.ipynb", "{}"),
+    )
+    listed, passed_over = found(tmp_path, path)
+    assert {name: (one.lms_id, 1 + len(one.others)) for name, one in listed.items()} == {
+        "Jane Doe (1)": ("1", 1), "Jane Doe (2)": ("2", 1),
+        "Max Roe": ("3", 1), "doejohn": ("4", 2),
+    }  # fmt: skip
+    assert passed_over == []
+
+
+def test_what_is_no_students_own_is_passed_by(tmp_path):
+    source = tmp_path / "in"
+    for name in ("ann/hw.ipynb", "ann/._hw.ipynb", "results/.work/x", "results/feedback/a.html"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("{}")
+    listed, _ = find(source, "ex1", source / "results" / ".work" / "unpacked")
+    assert [(one.student, one.path.name) for one in listed] == [("ann", "hw.ipynb")]
+
+
 @pytest.mark.parametrize(
     "name",
     ["../evil.ipynb", "a/../../evil.ipynb", "/tmp/evil.ipynb", "a\\..\\evil.ipynb", "C:/e.ipynb"],
@@ -110,9 +138,29 @@ def test_a_zip_with_a_link_is_refused(tmp_path):
         found(tmp_path, zipped(tmp_path, (link, "/etc/passwd")))
 
 
-def test_zip_bombs_are_refused_and_take_no_room(tmp_path):
-    with pytest.raises(GradingError, match="bomb"):
-        found(tmp_path, zipped(tmp_path, ("ann/notebook.ipynb", bytes(64 << 20))))
+def test_a_zip_bomb_takes_little_room_and_no_neighbour_along(tmp_path):
+    files = ("ann/notebook.ipynb", bytes(512 << 20)), ("bob/notebook.ipynb", "{}")
+    listed, _ = found(tmp_path, zipped(tmp_path, *files, ("cy/film.mp4", "x")))
+    assert set(listed) == {"ann", "bob", "cy"} and not listed["bob"].problem
+    assert listed["ann"].path.stat().st_size == notebooks.MOST_BYTES + 1  # too large to be read
+
+
+def test_attachments_that_are_never_unpacked_may_be_of_any_size(tmp_path, monkeypatch):
+    monkeypatch.setattr("ftkit.grading.submissions._MOST_TOTAL", 1000)
+    small = ("ann/notebook.ipynb", "{}")
+    assert found(tmp_path, zipped(tmp_path, small, ("ann/weights.pt", bytes(5000))))[0]
+    with pytest.raises(GradingError, match="of notebooks"):
+        found(tmp_path, zipped(tmp_path, small, ("bob/notebook.ipynb", bytes(5000))))
+
+
+def test_a_name_that_this_system_cannot_have_takes_no_neighbour_along(tmp_path):
+    longest = ("ünï" * 80 + "_1_2_my.ipynb", "{}")
+    twice = ("ann/notebook.ipynb", "{}"), ("ann/notebook.ipynb/x.ipynb", "{}")
+    listed, passed_over = found(tmp_path, zipped(tmp_path, longest, *twice))
+    assert list(listed) == ["ann"] and len(passed_over) == 2
+
+
+def test_zips_of_too_many_files_are_refused(tmp_path):
     many = io.BytesIO()
     with zipfile.ZipFile(many, "w") as archive:
         for number in range(20_001):

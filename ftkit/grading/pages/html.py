@@ -98,7 +98,7 @@ def summary(graded: Class) -> str:
 
 def file_name(student: str) -> str:
     """A safe name for a student's page, another one for each student."""
-    plain = re.sub(r"[^\w.-]+", "_", student).lstrip(".")[:80]
+    plain = re.sub(r"[^\w.-]+", "_", student).lstrip(".")[:40]  # of up to four bytes each
     if plain != student:
         plain += "-" + hashlib.sha256(student.encode()).hexdigest()[:8]
     return f"{plain}.html"

@@ -8,7 +8,7 @@ import io
 from ftkit.grading.grade import Class
 from ftkit.grading.verdicts import Result
 
-_ACTS = ("=", "+", "-", "@", "\t", "\r")
+_ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What begins a formula in a spreadsheet."""
 
 
