@@ -208,7 +208,7 @@ for classes in (3, 5):
 # %% id="q3" kind="answer" exports=["worst_mistakes"] seconds=10 call_seconds=3
 #| hints=["First find which pictures are wrong, then sort only those.",
 #| "np.argsort sorts upwards; the positions that it gives belong to the array that it sorted.",
-#| "wrong = np.flatnonzero(said != truth); wrong[np.argsort(-confidence[wrong])][:count]"]
+#| "np.argsort(-confidence[wrong]) gives places within wrong: which pictures stand there?"]
 def worst_mistakes(probabilities, truth, count):
     """Finds the wrongly labelled pictures, most confident first."""
     ### BEGIN SOLUTION
