@@ -124,6 +124,40 @@ def test_what_must_stay_unseen_must_not_lie_with_python(tmp_path):
         places.check_unseen([places.PACKAGE / "grading"])
 
 
+EMPTIES = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from ftkit.grading.sandbox import landlock, seccomp
+folder = Path(sys.argv[2])
+landlock.abi = lambda: 2  # what Linux 5.19 to 6.1 have, which does not ask who cuts a file short
+landlock.restrict([folder / "library"], [], [folder / "scratch"], [])
+seccomp.install()
+for path in (folder / "neighbour", folder / "library" / "module.py"):
+    for empty in (lambda: os.truncate(path, 0), lambda: os.open(path, os.O_RDONLY | os.O_TRUNC)):
+        try:
+            empty()
+        except OSError:
+            pass
+open(folder / "scratch" / "own", "w").truncate(7)
+"""
+
+
+def test_no_file_is_emptied_where_landlock_is_too_old_to_forbid_it(tmp_path):
+    from ftkit.grading.sandbox import landlock
+
+    if not landlock.abi():
+        pytest.skip("the kernel offers no Landlock")
+    for name in ("neighbour", "library/module.py", "scratch/own"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text")
+    root = places.PACKAGE.parent
+    subprocess.run([sys.executable, "-c", EMPTIES, root, tmp_path], check=True)
+    assert (tmp_path / "neighbour").read_text() == "text"
+    assert (tmp_path / "library" / "module.py").read_text() == "text"
+    assert (tmp_path / "scratch" / "own").stat().st_size == 7
+
+
 READS = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -12,6 +12,7 @@ from ftkit.grading.workers import LEVELS, Breach, Zygote, ZygoteFault
 _ATTACKS = {
     "reads the teacher's files": "open({secret!r}).read()",
     "writes outside its folder": "open({outside!r}, 'w')",
+    "empties the teacher's files": "import os; os.truncate({secret!r}, 0)",
     "opens a connection": "import socket; socket.socket().connect(('127.0.0.1', 9))",
     "starts a process": "import os; os.fork() or os._exit(0)",
     "signals another process": "import os; os.kill(1, 0)",

@@ -39,10 +39,11 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
     "fanotify_init": (300, 262), "ioprio_set": (251, 30), "mlockall": (151, 230),
     "mknod": (133, None), "mknodat": (259, 33), "link": (86, None), "linkat": (265, 37),
+    "truncate": (76, 45),
 }  # fmt: skip
 _ABSENT: dict[str, tuple[int | None, int | None]] = {
     "clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
+    "io_uring_register": (427, 427), "openat2": (437, 437),
 }  # fmt: skip
 _PRETENDED: dict[str, tuple[int | None, int | None]] = {
     "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
@@ -55,12 +56,14 @@ _CLONE, _KILL, _TGKILL = (56, 220), (62, 129), (234, 131)
 _SIGQUEUE, _TGSIGQUEUE = (129, 138), (297, 240)
 _FCNTL, _IOCTL, _MMAP, _PRLIMIT = (72, 25), (16, 29), (9, 222), (302, 261)
 _PRCTL = (157, 167)
+_OPENS = {"x86_64": ((2, 1), (257, 2)), "aarch64": ((56, 2),)}  # and which argument is the flags
 
 _RET_KILL, _RET_ERRNO, _RET_ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _LD, _JEQ, _JSET, _JGE, _RET, _AND = 0x20, 0x15, 0x45, 0x35, 0x06, 0x54
 _CLONE_THREAD = 0x10000
 _SET_OWNER = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: signals to others by way of a file
 _OWNER_IOCTLS = (0x8901, 0x8902, 0x5412)  # FIOSETOWN, SIOCSPGRP, TIOCSTI
+_EMPTIED, _OPEN_MODE = 0x200, 0x203  # O_TRUNC with O_RDONLY, which Landlock overlooks before 6.2
 _SHARED_ANONYMOUS = 0x21  # counts in no memory limit
 _KEPT = (1, 4)  # PR_SET_PDEATHSIG, PR_SET_DUMPABLE: that it ends with the grader, and is watched
 
@@ -111,6 +114,9 @@ def _program(machine: str, pid: int) -> bytes:
             steps += _argument(number, 1, [_step(_JEQ, value, 0, 1)], None)
     masked = [_step(_AND, _SHARED_ANONYMOUS), _step(_JEQ, _SHARED_ANONYMOUS, 0, 1)]
     steps += _argument(_MMAP[at], 3, masked, errno.ENOMEM)
+    masked = [_step(_AND, _OPEN_MODE), _step(_JEQ, _EMPTIED, 0, 1)]
+    for number, index in _OPENS[machine]:
+        steps += _argument(number, index, masked, errno.EPERM)
     for value in _KEPT:
         steps += _argument(_PRCTL[at], 0, [_step(_JEQ, value, 0, 1)], errno.EPERM)
     steps += _null(_PRLIMIT[at], 2)
