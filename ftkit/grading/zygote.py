@@ -37,10 +37,10 @@ _SEEN = places.apart_from(
 class _Child:
     """The worker that lives now."""
 
-    def __init__(self, pid: int, memory_bytes: int, scratch_bytes: int) -> None:
+    def __init__(self, pid: int, memory_bytes: int, scratch_bytes: int, on_disk: bool) -> None:
         self.pid = pid
         self.memory = _usage(pid)[0] + memory_bytes
-        self.scratch = scratch_bytes
+        self.scratch, self.on_disk = scratch_bytes, on_disk
         self.ended: dict[str, Any] | None = None
 
     def poll(self, scratch: Path) -> None:
@@ -55,8 +55,12 @@ class _Child:
                 self.kill("memory")
             elif threads > _MOST_THREADS:
                 self.kill("threads")
-            elif scratches.size(scratch, self.scratch) + _removed(self.pid) > self.scratch:
+            elif self._written(scratch) > self.scratch:
                 self.kill("files")
+
+    def _written(self, scratch: Path) -> int:
+        mapped = _mapped(self.pid) if self.on_disk else 0  # bubblewrap's folder has a size
+        return scratches.size(scratch, self.scratch) + _removed(self.pid) + mapped
 
     def kill(self, why: str) -> None:
         """Ends it at once."""
@@ -107,7 +111,8 @@ def main(
                 channel = socket.socket(fileno=descriptors[0])
                 _become_worker(zygote, control, channel, scratch, request, seal)
             os.close(descriptors[0])
-            child = _Child(pid, request["memory_bytes"], request["scratch_bytes"])
+            sizes = request["memory_bytes"], request["scratch_bytes"]
+            child = _Child(pid, *sizes, on_disk=seal == "landlock")
             wire.send(control, {"pid": pid})
         elif child:
             child.poll(scratch)
@@ -190,6 +195,15 @@ def _removed(pid: int) -> int:
                 if stat.S_ISREG(held.st_mode) and held.st_nlink == 0:
                     total += held.st_size
     return total
+
+
+def _mapped(pid: int) -> int:
+    """The most that files may hold which a process removed and has in its memory, open or not."""
+    lines: list[bytes] = []
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/maps").read_bytes().splitlines()
+    removed = {tuple(line.split()[3:5]) for line in lines if line.endswith(b" (deleted)")}
+    return len(removed) * limits.FILE_BYTES
 
 
 if __name__ == "__main__":

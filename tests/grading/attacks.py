@@ -197,6 +197,19 @@ def scale(x):
         held[-1].write(bytes(50 << 20))
         held[-1].flush()"""
 
+MAPPED = """
+import mmap, os
+def scale(x):
+    held = []
+    while True:
+        with open('a', 'w+b') as file:
+            os.remove('a')
+            file.write(bytes(50 << 20))
+            held.append(mmap.mmap(file.fileno(), 4096))
+        for number in range(4, 256):  # the map's own
+            try: os.close(number)
+            except OSError: pass"""
+
 BUSY = """
 import threading
 def work():
@@ -330,6 +343,7 @@ ATTACKS = {
     "text among numbers that fills the judge's memory": (answer("def scale(x): return ['x' * 3_000_000] + [1.0] * 3000"), "wrong", 0),
     "an object that will not become an array": (answer("class A:\n    def __array__(self, *a, **k): raise ValueError('no')\ndef scale(x): return A()"), "crashed", 0),
     "removed files held open": (answer(REMOVED), "crashed", 0),
+    "removed files held in memory": (answer(MAPPED), "crashed", 0),
     "threads that go on when it has answered": (answer(BUSY), "wrong", 0),
     "a cell called as the canary": (bad_with(lambda notebook: notebook["cells"].append(code("pass", id="ftkit-canary"))), "wrong", 0),
     "modules planted for the next": (trying("open('sitecustomize.py', 'w').write('1/0')", "open('numpy.py', 'w').write('1/0')"), "wrong", 0),

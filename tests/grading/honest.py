@@ -137,6 +137,12 @@ EDITS = {
     "noise everywhere": noise_everywhere,
     "source as lines": lines,
     "a third of a million blank lines": answer("\n" * 333_333 + SCALE),
+    "a later cell that alters it": lambda notebook: notebook["cells"].append(
+        code("scale.note = 'mine'", id="later")
+    ),
+    "its own text read": answer(
+        "import inspect\n" + SCALE + "\nassert 'return' in inspect.getsource(scale)"
+    ),
     "hundreds of shell commands": lambda notebook: notebook["cells"].append(
         code("!ls\n" * 600, id="shell")
     ),

@@ -8,8 +8,11 @@ import resource
 import signal
 import sys
 
+FILE_BYTES = 64 << 20
+"""Largest file that an answer may write."""
 
-def limit(memory_bytes: int, cpu_seconds: int, file_bytes: int = 64 << 20) -> None:
+
+def limit(memory_bytes: int, cpu_seconds: int, file_bytes: int = FILE_BYTES) -> None:
     """Limits this process for good.
 
     Args:
