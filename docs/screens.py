@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "widgets"))
 
-from conftest import ARGUMENTS, CHROMIUM, Page, Server  # noqa: E402
+from conftest import ARGUMENTS, CHROMIUM, Page, Server  # noqa: E402  # the line above finds it
 
 SHOTS = {
     "freeze_lab": (
