@@ -16,13 +16,12 @@ from ftkit.grading import extract, notebooks, tries
 from ftkit.grading.desk import Given, preload
 from ftkit.grading.errors import GradingError
 from ftkit.grading.findings import Checked, Finding, finding
-from ftkit.grading.master import Cell, Exercise, Limits
+from ftkit.grading.master import MODULES, Cell, Exercise, Limits
 from ftkit.grading.runner import Runner, new_seed
 from ftkit.grading.verdicts import Result
 
 _FORKS = sys.platform == "linux"
 """Whether a process that has a framework in memory may be forked."""
-_MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
 
 
 def check_notebook(
@@ -121,7 +120,7 @@ def find(exercise: str) -> Path:
         return Path(told)
     here = {path: _framework(path, exercise) for path in sorted(Path().glob("*.ipynb"))}
     of_it = [path for path, framework in here.items() if framework]
-    used = [path for path in of_it if _MODULES.get(here[path]) in sys.modules]
+    used = [path for path in of_it if MODULES.get(here[path]) in sys.modules]
     for found in (of_it, used):
         if len(found) == 1:
             return found[0]

@@ -95,8 +95,8 @@ def grade(
             level, warnings = _level(level, allow_unsandboxed, work)
             if level != "plain":
                 places.check_unseen([secret, source, out])
+            found, passed_over = submissions.find(source, exercise.name, work / "unpacked")
             with closing(store.Store(out / "grades.sqlite")) as kept:
-                found, passed_over = submissions.find(source, exercise.name, work / "unpacked")
                 _run(found, exercise, assigned, kept, work, jobs, level, show)
                 results = {one.student: _ordered(exercise, kept, one.student) for one in found}
                 answers = {one.student: kept.answers(one.student) for one in found}
@@ -170,7 +170,7 @@ def _run(
                 try:
                     resumed = not marking.grade(one, exercise, assigned, kept, runner, level)
                 except Exception as error:  # one submission must not end the class's grading
-                    marking.give_up(one, exercise, kept, level, error)
+                    marking.give_up(one, exercise, assigned, kept, level, error)
                     resumed = False
                 with lock:
                     done[0] += 1

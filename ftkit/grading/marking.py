@@ -46,13 +46,7 @@ def grade(
             return True
         exercise = own
     digest = one.digest()
-    keys = {
-        framework: {
-            cell.id: store.key(digest, build.judge_hash(exercise, framework), cell.id)
-            for cell in exercise.questions(framework)
-        }
-        for framework in exercise.frameworks
-    }
+    keys = _keys(digest, exercise)
     graded = any(all(kept.has(one.student, q, k) for q, k in own.items()) for own in keys.values())
     if graded and kept.has_answers(one.student, digest):
         return False
@@ -141,11 +135,32 @@ def _of_variant(mark: str, exercise: Exercise, assigned: Assigned | None) -> str
 
 
 def give_up(
-    one: Submission, exercise: Exercise, kept: store.Store, level: str, error: Exception
+    one: Submission,
+    exercise: Exercise,
+    assigned: Assigned | None,
+    kept: store.Store,
+    level: str,
+    error: Exception,
 ) -> None:
-    """Notes the grader's own error as its fault, for the next run to try again."""
-    known = {result.question for result in kept.results(one.student)}
-    _all_faults(one, exercise, kept, level, repr(error), known)
+    """Notes the grader's own error as its fault, for the next run to try again.
+
+    What was graded of this very submission stays; the grades of an earlier one do not.
+    """
+    own = assigned.of(exercise, one.student, one.lms_id) if assigned else exercise
+    keys = _keys(one.digest(), own or exercise).values()
+    graded = {q for each in keys for q, k in each.items() if kept.has(one.student, q, k)}
+    _all_faults(one, exercise, kept, level, repr(error), graded)
+
+
+def _keys(digest: str, exercise: Exercise) -> dict[str, dict[str, str]]:
+    """What each question's grade depends on, by framework."""
+    return {
+        framework: {
+            cell.id: store.key(digest, build.judge_hash(exercise, framework), cell.id)
+            for cell in exercise.questions(framework)
+        }
+        for framework in exercise.frameworks
+    }
 
 
 def _all_faults(

@@ -17,7 +17,9 @@ from typing import Any
 from ftkit.grading import regions, variants
 from ftkit.grading.errors import GradingError
 
-FRAMEWORKS = ("pytorch", "tensorflow")
+MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
+"""What a framework's notebooks import."""
+FRAMEWORKS = tuple(MODULES)
 KINDS = ("markdown", "setup", "answer", "test", "judge", "code")
 _BEGIN = re.compile(r"# %%(?P<markdown>\s*\[markdown\])?(?P<options>.*)")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 from ftkit.grading import variants
 from ftkit.grading.errors import GradingError
 from ftkit.grading.master import FRAMEWORKS, Exercise
+from ftkit.grading.pages import writing
 
 _COLUMNS = ("student", "id", "framework")
 
@@ -117,14 +117,8 @@ def assign(exercise: Exercise, students: Iterable[Student], earlier: Assigned) -
 
 def write(path: Path, assigned: Assigned) -> None:
     """Writes the record, for its owner's eyes."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     text = json.dumps({"format": 1, **vars(assigned)}, indent=1, ensure_ascii=False) + "\n"
-    try:
-        part.touch(mode=0o600)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    writing.write(path, text, 0o600)
 
 
 def load(path: Path, exercise: Exercise) -> Assigned:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ftkit.grading import build, leaks, master, variants, wrong
 from ftkit.grading.errors import GradingError
-from ftkit.grading.master import Exercise
+from ftkit.grading.master import MODULES, Exercise
 from ftkit.grading.regions import STUB
 from ftkit.grading.runner import Runner, given, new_seed
 from ftkit.grading.sandbox import probe
@@ -25,7 +25,6 @@ from ftkit.grading.verdicts import Result
 MOST_SECONDS = 60.0
 """For grading a solution, all questions together, on two cores."""
 CHECKS = ("solution", "starter", "wrong answer", "variant", "copied answer", "time", "release")
-_MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Trial:
         Raises:
             GradingError: If the framework is not installed.
         """
-        if importlib.util.find_spec(_MODULES[framework]) is None:
+        if importlib.util.find_spec(MODULES[framework]) is None:
             raise GradingError(
                 f"{exercise.name} cannot be tried in {framework}, which is not installed. Install "
                 f"it, or name another one with --framework."

@@ -213,6 +213,25 @@ def test_results_are_not_written_among_the_submissions(tmp_path, exercise, solve
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["ann"]
 
 
+def test_a_resubmission_that_the_grader_fails_on_does_not_keep_the_earlier_grade(
+    tmp_path, exercise, solved, monkeypatch
+):
+    put(tmp_path / "in", "ann", solved())
+    grade.grade(tmp_path / "in", exercise, TINY, tmp_path / "out")
+    notebook = solved()
+    honest.answer("def scale(x): return x")(notebook)
+    (tmp_path / "in" / "ann" / "notebook.ipynb").write_text(json.dumps(notebook))
+    monkeypatch.setattr(runner.Runner, "judge", lambda *_, **__: 1 / 0)
+    graded = grade.grade(tmp_path / "in", exercise, TINY, tmp_path / "out")
+    assert [one.verdict for one in graded.results["ann"]] == ["grader fault"] * 2
+
+
+def test_submissions_that_are_not_there_leave_no_results(tmp_path, exercise):
+    with pytest.raises(GradingError, match="nothing is at"):
+        grade.grade(tmp_path / "absent", exercise, TINY, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_graders_in_one_folder_are_refused(tmp_path, exercise, solved):
     put(tmp_path / "in", "ann", solved())
     out = tmp_path / "out"
