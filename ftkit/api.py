@@ -24,8 +24,6 @@ from ftkit.history import Event, Run
 from ftkit.recipe import Recipe
 from ftkit.report import depths
 from ftkit.report.kept import kept_lines, reasons
-from ftkit.report.page import page
-from ftkit.report.plots import curves
 from ftkit.report.table import by_strategy, rows, text_table
 from ftkit.report.verdict import match_lines
 from ftkit.writing import writable_folder, write_bytes, write_text
@@ -64,6 +62,8 @@ class Results(_Shown, Comparison):
 
     def plot(self) -> Figure:
         """The curves of both frameworks, one column per strategy."""
+        from ftkit.report.plots import curves
+
         return curves(self)
 
     def to_frame(self) -> pd.DataFrame:
@@ -93,6 +93,8 @@ class Results(_Shown, Comparison):
         Raises:
             FtkitError: If the folder cannot be written.
         """
+        from ftkit.report.page import page
+
         path = _save(self, folder)
         write_bytes(path / "curves.png", lambda file: self.plot().savefig(file, format="png"))
         write_text(path / "report.html", page(self))

@@ -31,6 +31,14 @@ def test_importing_it_loads_no_framework(module):
     assert answer.stdout.split() == []
 
 
+def test_a_command_loads_what_draws_only_when_it_draws():
+    program = "import sys, ftkit.cli; print('matplotlib' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == ["False"]
+
+
 def test_a_worker_loads_its_own_framework_and_not_the_other():
     program = (
         "import sys, ftkit.backends.pytorch; "

@@ -6,11 +6,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from rich.text import Text
 
 from ftkit.engine.compare import COMPARED_STEPS, loss_differences
@@ -21,8 +18,11 @@ from ftkit.history import Run
 from ftkit.report import formats
 from ftkit.report.ink import LIGHT, Ink, axes_in
 from ftkit.report.kept import reasons
-from ftkit.report.plots import Picture
 from ftkit.report.table import note, plain_lines, plain_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _WIDTH = 100
 
@@ -169,6 +169,10 @@ def remarks(sweep: Sweep) -> list[str]:
 
 def picture(sweep: Sweep) -> Figure:
     """Accuracy and cost against freeze depth, both frameworks, with the spread over the seeds."""
+    from matplotlib.ticker import PercentFormatter
+
+    from ftkit.report.plots import Picture
+
     ink = LIGHT
     figure = Picture(figsize=(max(7.2, 0.95 * len(sweep.depths)), 6.2), layout="constrained")
     figure.set_facecolor(ink.paper)

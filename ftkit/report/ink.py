@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.font_manager import FontProperties, findfont, get_font
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -110,5 +110,7 @@ def legend_in(axes: Axes, ink: Ink, columns: int = 1) -> None:
 
 @cache
 def _in_font(letter: str) -> bool:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
     font = get_font(findfont(FontProperties()))
     return letter.isprintable() and font.get_char_index(ord(letter)) != 0
