@@ -198,7 +198,7 @@ class Desk:
             if not all(test.id in self._reports for test in tests):
                 continue
             self.open.discard(name)
-            why = self._fault.get(name, trouble)
+            why = trouble or self._fault.get(name, "")
             if self._worker and self._worker[0] == name:
                 self._end_worker()
             given = self._answers.get(name, Given(""))
