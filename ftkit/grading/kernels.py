@@ -17,7 +17,7 @@ from ftkit.grading.sandbox import limits
 PRELOADED = (
     *("ipykernel.kernelapp", "ipykernel.debugger", "tornado.platform.asyncio", "psutil"),
     *("IPython.core.completerlib", "IPython.core.debugger", "IPython.core.oinspect"),
-    *("IPython.extensions.storemagic", "stack_data", "numpy.random"),
+    *("IPython.extensions.storemagic", "numpy.random"),
     "jupyter_client.provisioning.local_provisioner",
 )
 _LAUNCHER = "ipykernel_launcher"

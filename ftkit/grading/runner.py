@@ -26,7 +26,10 @@ _START_SECONDS = 60.0
 _SLACK_SECONDS = 60.0
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For the judge's NumPy, which reads it as it is imported."""
-_KERNEL_CONFIG = "c = get_config()\nc.HistoryManager.enabled = False\n"
+_KERNEL_CONFIG = """c = get_config()
+c.HistoryManager.enabled = False
+c.InteractiveShell.xmode = "Minimal"  # nobody reads a judge's traceback
+"""
 
 
 class JudgeFault(Exception):
