@@ -147,8 +147,8 @@ def _become_worker(
     code = 97
     try:
         control.close()
-        nothing = os.open("/dev/null", os.O_RDWR)
         kept = os.dup2(channel.fileno(), 3) if channel.fileno() != 3 else 3
+        nothing = os.open("/dev/null", os.O_RDWR)  # after that, for it may not be number 3
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
         os.closerange(4, 4096)

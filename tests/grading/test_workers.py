@@ -158,6 +158,25 @@ def test_no_file_is_emptied_where_landlock_is_too_old_to_forbid_it(tmp_path):
     assert (tmp_path / "scratch" / "own").stat().st_size == 7
 
 
+PRINTS = """
+import sys
+from pathlib import Path
+from ftkit.grading.master import Limits
+from ftkit.grading.workers import Zygote
+with Zygote("plain", Path(sys.argv[1])) as zygote:
+    worker = zygote.worker(Limits())
+    answer = "print('x' * 99, flush=True); f = 1"
+    print(worker.ask({"do": "run", "before": [], "answer": answer, "exports": ["f"]}))
+    worker.end()
+"""
+
+
+def test_an_answer_may_print_where_the_grader_has_no_standard_input(tmp_path):
+    command = ["sh", "-c", 'exec "$0" "$@" <&-', sys.executable, "-c", PRINTS, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "{'ok': {'f': ['value', 1]}}\n", done.stderr
+
+
 READS = """
 import sys
 sys.path.insert(0, sys.argv[1])
