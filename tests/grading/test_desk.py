@@ -149,10 +149,8 @@ def test_a_forged_reply_to_running_the_answer_is_tampering(judged, reply):
 
 
 def test_setup_cells_that_do_not_run_where_answers_do_are_the_graders_fault(judged, exercise):
-    broken = [
-        replace(c, source="open('/absent')") if c.id == "setup" else c for c in exercise.cells
-    ]
-    results = judged(exercise=replace(exercise, cells=tuple(broken)))
+    absent = replace(exercise.cells[0], id="absent", source="open('/absent')", judge=False)
+    results = judged(exercise=replace(exercise, cells=(absent, *exercise.cells)))
     assert {r.verdict for r in results.values()} == {"grader fault"}
     assert "did not run where answers do" in results["q1"].private
 
