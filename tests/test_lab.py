@@ -319,7 +319,7 @@ class Opened:
         started = json.loads(self.ask("/api/kernels", b"{}"))["id"]
         client = BlockingKernelClient()
         client.load_connection_file(str(next(self.home.rglob(f"kernel-{started}.json"))))
-        client.start_channels()
+        client.start_channels(hb=False)  # a busy machine's late heartbeat would count as death
         client.wait_for_ready(timeout=START_SECONDS)
         client.stop_channels()
         below = psutil.Process(self.process.pid).children(recursive=True)
