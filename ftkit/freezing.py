@@ -14,7 +14,7 @@ from ftkit.architecture import Architecture, Layer
 from ftkit.errors import FtkitError, unknown_name
 
 BatchNormPolicy = Literal["inference", "statistics", "train"]
-POLICIES: tuple[str, ...] = get_args(BatchNormPolicy)
+POLICIES: tuple[BatchNormPolicy, ...] = get_args(BatchNormPolicy)
 
 
 @dataclass(frozen=True)

@@ -319,6 +319,12 @@ class Run:
         return self.epochs[-1].val_loss if self.epochs else None
 
     @property
+    def share(self) -> float:
+        """How much of it is over, by its steps, from 0 to 1; 0 before the first phase."""
+        total = self.phases[-1].run_steps if self.phases else 0
+        return len(self.steps) / total if total else 0.0
+
+    @property
     def step_losses(self) -> list[float]:
         """Loss of every step."""
         return [step.loss for step in self.steps]

@@ -14,16 +14,9 @@ function render({ model, el: target }) {
     model.set("choice", { ...model.get("choice"), ...part });
     model.save_changes();
   };
-  const number = (name, control, low, high) => () => {
-    const value = Math.max(low, Math.min(high, Math.round(Number(control.value)) || low));
-    control.value = value;
-    change({ [name]: value });
-  };
 
-  const epochs = el("input", { type: "number", min: 1, max: view.most_epochs, step: 1, class: "ft-epochs" });
-  epochs.addEventListener("change", number("epochs", epochs, 1, view.most_epochs));
-  const budget = el("input", { type: "number", min: 0, max: 36000, step: 1, class: "ft-budget" });
-  budget.addEventListener("change", number("seconds", budget, 0, 36000));
+  const epochs = numberBox("ft-epochs", 1, view.most_epochs, (value) => change({ epochs: value }));
+  const budget = numberBox("ft-budget", 0, 36000, (value) => change({ seconds: value }));
   const train = command("ft-train", "Train",
     () => model.send({ do: "train", choice: model.get("choice") }));
   const stop = command("ft-stop", "Stop", () => model.send({ do: "stop" }));
@@ -64,7 +57,7 @@ function render({ model, el: target }) {
       if (!run.points.length) return;
       const first = run.backend === "pytorch";
       const kind = `hue-${place % HUES}${first ? "" : " ft-second"}`;
-      const name = `${entry.name}, ${NAMES[run.backend] || run.backend}`;
+      const name = `${entry.name}, ${NAMES[run.backend]}`;
       const last = run.points[run.points.length - 1][1];
       found.time.push({ name, kind, points: run.points, marks: true, shape: place });
       found.size.push({ name, kind, points: [[entry.parameters, last]], marks: true, shape: place,
@@ -113,15 +106,10 @@ function render({ model, el: target }) {
       })));
   }
 
-  const listeners = [["change:choice", showChoice], ["change:live", showLive]];
-  for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root, ["live"]);
+  const end = listen(model, root, ["live"], { choice: showChoice, live: showLive });
   showChoice();
   showLive();
-  return () => {
-    end();
-    for (const [name, work] of listeners) model.off(name, work);
-  };
+  return end;
 }
 
 export default { render };

@@ -213,7 +213,6 @@ def live_view(
     found: dict[str, Any] = {
         "running": running,
         "note": note,
-        "budget": budget,
         "entries": [entry_view(entry, budget) for entry in entries],
     }
     runs = [(entry, run) for entry in entries for run in entry.runs]
@@ -231,9 +230,7 @@ def share_of(run: Run, budget: float) -> float:
     """How much of a run is over: its steps, or its seconds, whichever is nearer to its end."""
     if run.status != "running":
         return 1.0
-    total = run.phases[-1].run_steps if run.phases else 0
-    steps = len(run.steps) / total if total else 0.0
-    return min(1.0, max(steps, run.seconds / budget if budget else 0.0))
+    return min(1.0, max(run.share, run.seconds / budget if budget else 0.0))
 
 
 def seconds_left(runs: Sequence[Run], total: int, budget: float) -> float | None:

@@ -1,4 +1,7 @@
-"""Trains one run after the other in the background, in workers that other widgets use too."""
+"""Trains one run after the other in the background, in workers that other widgets use too.
+
+And what the pages tell of such runs.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ftkit.engine.compare import Experiment
 from ftkit.engine.live import Busy, Live, OnEvent
 from ftkit.history import Run
+from ftkit.report import formats
 
 LOOK_SECONDS = 0.05  # between two looks whether the workers are free
+FORESEEN = 0.02  # of a run must be over before the time left is told
 
 
 class Background:
@@ -113,3 +119,21 @@ class Background:
         if self._thread is not None:
             self._thread.join(seconds)
         return not self.running
+
+
+def bar_view(run: Run) -> dict[str, Any]:
+    """How far a run is, and how many seconds it will still take; None at its beginning."""
+    share = run.share
+    return {
+        "backend": run.backend,
+        "share": share,
+        "status": run.status,
+        "left": run.seconds * (1 - share) / share if share > FORESEEN else None,
+    }
+
+
+def failures(runs: Sequence[Run]) -> str:
+    """Why runs broke off, in one line; empty if none did."""
+    return "; ".join(
+        f"{formats.framework(run.backend)}: {run.error}" for run in runs if run.status == "failed"
+    )

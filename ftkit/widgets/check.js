@@ -4,7 +4,7 @@ function render({ model, el: target }) {
   const root = frame(target, "ft-checker", "Check your answers");
   const title = el("strong", {});
   const score = el("p", { class: "ft-score", role: "status" });
-  const all = el("button", { type: "button", class: "ft-check-all", onclick: () => ask("") }, "Check all");
+  const all = command("ft-check-all", "Check all", () => ask(""));
   const stop = el("button", { type: "button", class: "ft-stop",
     onclick: () => model.send({ do: "stop" }) }, "Stop");
   const said = el("span", { class: "ft-said", role: "status" });
@@ -23,9 +23,7 @@ function render({ model, el: target }) {
   );
 
   const busy = () => model.get("running").length > 0;
-  function ask(question) {
-    if (!busy()) model.send({ do: "check", question });
-  }
+  const ask = (question) => model.send({ do: "check", question });
 
   function build() {
     const view = model.get("view");
@@ -43,10 +41,7 @@ function render({ model, el: target }) {
     const most = sum(asked.map((item) => item.points));
     score.textContent = `${told.filter((item) => item.passed).length} of ${asked.length} passed, `
       + `${sum(told.map((item) => item.points))} of ${most} points of the visible tests.`;
-    // A control that is disabled loses the focus: they are told to be, and do nothing meanwhile.
-    for (const control of [all, ...questions.map((item) => item.button)]) {
-      control.setAttribute("aria-disabled", String(busy()));
-    }
+    for (const button of [all, ...questions.map((item) => item.button)]) allow(button, !busy());
     all.hidden = asked.length === 0;
     const focused = stop.getRootNode().activeElement === stop;
     stop.hidden = !busy();
@@ -57,21 +52,16 @@ function render({ model, el: target }) {
     note.hidden = !model.get("note");
   }
 
-  model.on("change:view", build);
-  for (const name of ["found", "running", "note"]) model.on(`change:${name}`, show);
+  const end = listen(model, root, ["view", "found", "running", "note"],
+    { view: build, found: show, running: show, note: show });
   build();
-  const end = signOfLife(model, root, ["view", "found", "running", "note"]);
-  return () => {
-    end();
-    model.off("change:view", build);
-    for (const name of ["found", "running", "note"]) model.off(`change:${name}`, show);
-  };
+  return end;
 }
 
 function questionOf(item, ask) {
   const name = freshId();
-  const button = el("button", { type: "button", class: "ft-check", onclick: ask,
-    "aria-label": `Check ${item.id}` }, "Check");
+  const button = command("ft-check", "Check", ask);
+  button.setAttribute("aria-label", `Check ${item.id}`);
   const verdict = el("span", { class: "ft-verdict", role: "status" });
   const more = el("div", { class: "ft-report" });
   const root = el("section", { class: "ft-question", "data-question": item.id, "aria-labelledby": name },

@@ -13,11 +13,11 @@ from ftkit.grading.apart import Apart
 from ftkit.grading.errors import GradingError
 from ftkit.grading.findings import SIGNS, Finding, more_hints
 from ftkit.grading.master import Exercise
+from ftkit.report import formats
 from ftkit.widgets.frame import Frame, script
 
 KINDS = {"passed": "right", "partly": "partly", "not attempted": "open", "grader fault": "open"}
 """How a verdict is drawn; the others as wrong."""
-FRAMEWORKS = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
 class Check(Frame):
@@ -127,7 +127,7 @@ def view_of(exercise: Exercise) -> dict[str, Any]:
     framework = exercise.frameworks[0]
     return {
         "title": exercise.title,
-        "framework": FRAMEWORKS.get(framework, framework),
+        "framework": formats.framework(framework),
         "questions": [
             {
                 "id": cell.id,

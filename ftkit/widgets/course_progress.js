@@ -29,13 +29,9 @@ function render({ model, el: target }) {
     );
   }
 
-  model.on("change:view", show);
+  const end = listen(model, root, ["view"], { view: show });
   show();
-  const end = signOfLife(model, root, ["view"]);
-  return () => {
-    end();
-    model.off("change:view", show);
-  };
+  return end;
 }
 
 function named(one) {

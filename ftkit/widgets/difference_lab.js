@@ -110,10 +110,7 @@ function render({ model, el: target }) {
     allow(stop, running);
     note.textContent = live.note || "";
     stage.textContent = running ? live.stage : "";
-    bars.replaceChildren(...(running ? live.bars : []).map((bar) =>
-      progressBar(NAMES[bar.backend], bar.backend, bar.share,
-        bar.status !== "running" ? bar.status
-          : bar.left === null ? "starting …" : `${seconds(bar.left)} left`)));
+    bars.replaceChildren(...(running ? live.bars : []).map(runBar));
     showCurves();
   }
 
@@ -147,20 +144,12 @@ function render({ model, el: target }) {
     return { root: tr, tell };
   }
 
-  const listeners = [
-    ["change:choice", showChoice],
-    ["change:live", showLive],
-    ["change:rows", showRows],
-  ];
-  for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root, ["live", "rows"]);
+  const end = listen(model, root, ["live", "rows"],
+    { choice: showChoice, live: showLive, rows: showRows });
   showChoice();
   showRows();
   showLive();
-  return () => {
-    end();
-    for (const [name, work] of listeners) model.off(name, work);
-  };
+  return end;
 }
 
 export default { render };

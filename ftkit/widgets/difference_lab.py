@@ -20,7 +20,7 @@ from ftkit.recipe import STRATEGIES, Recipe
 from ftkit.report import formats
 from ftkit.report.partings import Trial, gaps, largest, partings
 from ftkit.report.table import plain_lines, plain_table
-from ftkit.widgets.background import Background
+from ftkit.widgets.background import Background, bar_view, failures
 from ftkit.widgets.frame import Frame, Updates, script
 
 PRECISIONS = ("fp64", "fp32")
@@ -202,13 +202,6 @@ def missing_framework() -> str:
     )
 
 
-def failures(runs: Sequence[Run]) -> str:
-    """What the runs that failed say."""
-    return "; ".join(
-        f"{formats.framework(run.backend)}: {run.error}" for run in runs if run.status == "failed"
-    )
-
-
 def view_of(missing: str, precision: str = "fp64") -> dict[str, Any]:
     """What a page shows whatever is chosen.
 
@@ -261,18 +254,6 @@ def live_view(trial: Trial | None, note: str = "") -> dict[str, Any]:
         "stage": STAGES[stage] if runs else "Waiting for pictures and workers",
         "bars": [bar_view(run) for run in runs],
         "curves": curves_view(trial),
-    }
-
-
-def bar_view(run: Run) -> dict[str, Any]:
-    """How far a run is, and how long it will still take."""
-    total = run.phases[-1].run_steps if run.phases else 0
-    share = len(run.steps) / total if total else 0.0
-    return {
-        "backend": run.backend,
-        "share": share,
-        "status": run.status,
-        "left": run.seconds * (1 - share) / share if share else None,
     }
 
 

@@ -92,6 +92,12 @@ function progressBar(name, kind, share, said) {
     el("span", { class: "ft-left" }, said));
 }
 
+// The bar of a run that trains, as the kernel tells of it.
+function runBar({ backend, share, status, left }) {
+  const said = status !== "running" ? status : left === null ? "starting …" : `${seconds(left)} left`;
+  return progressBar(NAMES[backend], backend, share, said);
+}
+
 const SHAPES = [
   "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0Z",
   "M-3.2-3.2H3.2V3.2H-3.2Z",
@@ -207,12 +213,6 @@ class Plot {
       }
     }
     parts.push(...this.ends(shown.filter((item) => item.of !== undefined), x, y));
-    for (const [across, text] of this.options.lines || []) {
-      parts.push(
-        svg("line", { class: "ft-phase", x1: x(across), x2: x(across), y1: top, y2: this.height - bottom }),
-        svg("text", { class: "ft-tick", x: x(across) + 4, y: top + 10 }, text),
-      );
-    }
     if (!shown.length) {
       parts.push(svg("text", { class: "ft-tick", x: (left + this.width) / 2, y: this.height / 2,
         "text-anchor": "middle" }, this.options.empty || "nothing yet"));
@@ -310,6 +310,16 @@ function command(kind, text, act) {
   return button;
 }
 
+// A box for a whole number; what is typed is brought between its bounds, and handed on.
+function numberBox(kind, low, high, take) {
+  const box = el("input", { type: "number", min: low, max: high, step: 1, class: kind, onchange: () => {
+    const value = Math.max(low, Math.min(high, Math.round(Number(box.value)) || low));
+    box.value = value;
+    take(value);
+  } });
+  return box;
+}
+
 function allow(button, may) {
   button.setAttribute("aria-disabled", String(!may));
 }
@@ -378,6 +388,17 @@ function signOfLife(model, root, told) {
   return () => {
     clearInterval(timer);
     for (const sign of signs) model.off(sign, hear);
+  };
+}
+
+// Calls what is to be done when a trait changes, beside the sign of life. Gives what ends both.
+function listen(model, root, told, work) {
+  const changes = Object.entries(work).map(([name, act]) => [`change:${name}`, act]);
+  for (const [change, act] of changes) model.on(change, act);
+  const end = signOfLife(model, root, told);
+  return () => {
+    end();
+    for (const [change, act] of changes) model.off(change, act);
   };
 }
 

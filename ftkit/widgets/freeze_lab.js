@@ -41,11 +41,7 @@ function render({ model, el: target }) {
       el("button", { type: "button", class: "ft-preset", "data-preset": name, "aria-pressed": "false",
         onclick: () => change(part) }, name)));
 
-  const epochs = el("input", { type: "number", min: 1, max: 200, step: 1, class: "ft-epochs",
-    onchange: () => {
-      const value = Math.max(1, Math.min(200, Math.round(Number(epochs.value)) || 1));
-      change({ epochs: value });
-    } });
+  const epochs = numberBox("ft-epochs", 1, 200, (value) => change({ epochs: value }));
   const frozen = el("select", { class: "ft-frozen-bn", onchange: () => change({ frozen: frozen.value }) },
     view().policies.map((name) => el("option", { value: name }, POLICIES[name])));
   const learning = el("select", { class: "ft-learning-bn",
@@ -61,7 +57,7 @@ function render({ model, el: target }) {
   const use = el("fieldset", { class: "ft-use" }, el("legend", {}, "Train in"),
     view().backends.map((name, at) => {
       boxes[at].id = freshId();
-      return el("span", {}, boxes[at], el("label", { for: boxes[at].id }, NAMES[name] || name));
+      return el("span", {}, boxes[at], el("label", { for: boxes[at].id }, NAMES[name]));
     }));
 
   const figures = el("table", { class: "ft-figures" });
@@ -189,7 +185,7 @@ function render({ model, el: target }) {
     const rows = [
       ["learn", `${now.phases.map(whole).join(", then ")} parameters`],
       ["frozen", `${now.phases.map((learns) => whole(view().total - learns)).join(", then ")} parameters`],
-      ...view().backends.map((name, at) => [`expected in ${NAMES[name] || name}`, times[at]]),
+      ...view().backends.map((name, at) => [`expected in ${NAMES[name]}`, times[at]]),
       ["memory beside the framework", `≈ ${bytes(now.memory)}`],
       ["computed once", now.kept ? `up to ${now.kept}` : "nothing"],
     ];
@@ -201,7 +197,7 @@ function render({ model, el: target }) {
     const live = model.get("live");
     const found = { loss: [], accuracy: [] };
     const add = (run, name, faint, of) => {
-      const label = `${NAMES[run.backend] || run.backend}${name}`;
+      const label = `${NAMES[run.backend]}${name}`;
       const shared = { name: label, kind: run.backend, faint, of, lit: of !== undefined && of === lit };
       found.loss.push({ ...shared, points: run.loss });
       found.accuracy.push({ ...shared, points: run.accuracy, marks: true });
@@ -232,19 +228,7 @@ function render({ model, el: target }) {
     allow(train, !busy);
     allow(stop, busy);
     note.textContent = live.note || "";
-    bars.replaceChildren(...(running ? live.runs : []).map((run) => {
-      const share = run.total ? run.done / run.total : 0;
-      const name = NAMES[run.backend] || run.backend;
-      const left = run.status !== "running"
-        ? run.status
-        : share > 0.02 ? `${seconds((run.seconds * (1 - share)) / share)} left` : "starting …";
-      return el("div", { class: `ft-bar ft-bar-${run.backend}`, role: "progressbar",
-        "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * share),
-        "aria-label": name },
-        el("span", { class: "ft-bar-name" }, name),
-        el("span", { class: "ft-track" }, el("span", { class: "ft-fill", style: `width:${100 * share}%` })),
-        el("span", { class: "ft-left" }, left));
-    }));
+    bars.replaceChildren(...(running ? live.bars : []).map(runBar));
     showCurves();
   }
 
@@ -294,22 +278,12 @@ function render({ model, el: target }) {
   }
 
   const pattern = freshId();
-  const listeners = [
-    ["change:choice", showChoice],
-    ["change:figures", showFigures],
-    ["change:measuring", showFigures],
-    ["change:live", showLive],
-    ["change:rows", showRows],
-  ];
-  for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root, ["figures", "measuring", "live", "rows"]);
+  const end = listen(model, root, ["figures", "measuring", "live", "rows"], {
+    choice: showChoice, figures: showFigures, measuring: showFigures, live: showLive, rows: showRows });
   showChoice();
   showRows();
   showLive();
-  return () => {
-    end();
-    for (const [name, work] of listeners) model.off(name, work);
-  };
+  return end;
 }
 
 // Widths in proportion, none too narrow to read; the others give what these take.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +25,9 @@ from ftkit.history import Run
 from ftkit.recipe import Recipe
 from ftkit.report.plots import curves
 from ftkit.widgets import speeds
-from ftkit.widgets.background import LOOK_SECONDS, Background
+from ftkit.widgets.background import LOOK_SECONDS, Background, failures
 from ftkit.widgets.frame import Frame, Updates, script
-from ftkit.widgets.freeze_view import Row, failures, figures_of, live_view, row_view, view_of
+from ftkit.widgets.freeze_view import Row, figures_of, live_view, row_view, view_of
 from ftkit.writing import fresh_folder
 
 
@@ -78,7 +77,6 @@ class FreezeLab(Frame):
         self._updates = Updates(self._push)
         self._current: Row | None = None
         self._waiting = False
-        self._started = 0.0
         self._last = 0
         self._note = ""
         self._folder: Path | None = None
@@ -100,7 +98,8 @@ class FreezeLab(Frame):
         if set(speeds.known(self._experiment)) == set(chosen):
             self._measured_all()
         else:
-            Background(shared(chosen)).start(self._measure)
+            measuring = Background(shared(chosen))  # its own: Stop is not for it
+            measuring.start(lambda: self._measure(measuring))
 
     # What the page asks for
 
@@ -218,12 +217,24 @@ class FreezeLab(Frame):
             return replace(recipe, freeze_depth=depth), "two-phase"
         return recipe, strategy_of(depth)
 
+    def still(self) -> tuple[Figure | None, str]:
+        """The rows' curves, and a table."""
+        if not self.results:
+            return None, "FreezeLab: nothing has been trained yet."
+        runs = [
+            replace(run, strategy=f"{row.number}. {row.name}")
+            for row in self.results
+            for run in row.runs
+        ]
+        together = Comparison(self.recipe, self._experiment.dataset, runs, [])
+        return curves(together), Results(**vars(together)).table()
+
     # Behind it
 
     def _work(self, experiment: Experiment, row: Row, backends: Sequence[str]) -> None:
         def begun(runs: list[Run]) -> None:
             row.runs = runs
-            self._started, self._current, self._note = time.perf_counter(), row, ""
+            self._current, self._note = row, ""
             self._waiting = False
             self._updates.start()
 
@@ -254,8 +265,7 @@ class FreezeLab(Frame):
         return Path(self._weights.name) / str(number)
 
     def _push(self) -> None:
-        elapsed = time.perf_counter() - self._started
-        self.live = live_view(self._current, elapsed, self._note, self._waiting)
+        self.live = live_view(self._current, self._note, self._waiting)
 
     def _say(self, note: str) -> None:
         self._note = note
@@ -288,9 +298,9 @@ class FreezeLab(Frame):
             return
         self.figures = figures_of(self._experiment, recipe, speeds.known(self._experiment))
 
-    def _measure(self) -> None:
+    def _measure(self, background: Background) -> None:
         try:
-            failed = speeds.measure(self._experiment, Background(shared(self._experiment.backends)))
+            failed = speeds.measure(self._experiment, background)
         except Exception as error:  # nobody else would tell the page
             failed = f"{type(error).__name__}: {error}"
         self._figure()
@@ -301,15 +311,3 @@ class FreezeLab(Frame):
     def _measured_all(self) -> None:
         self.measuring = False
         self._measured.set()
-
-    def still(self) -> tuple[Figure | None, str]:
-        """The rows' curves, and a table."""
-        if not self.results:
-            return None, "FreezeLab: nothing has been trained yet."
-        runs = [
-            replace(run, strategy=f"{row.number}. {row.name}")
-            for row in self.results
-            for run in row.runs
-        ]
-        together = Comparison(self.recipe, self._experiment.dataset, runs, [])
-        return curves(together), Results(**vars(together)).table()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 from ftkit.data.batches import views_ahead
 from ftkit.engine.compare import Experiment
 from ftkit.engine.estimate import Speed, need_of, work_of
 from ftkit.engine.sweep import strategy_of
-from ftkit.freezing import POLICIES, BatchNormPolicy, resolve, still_depth, trainable_parameters
+from ftkit.freezing import POLICIES, resolve, still_depth, trainable_parameters
 from ftkit.history import Run
 from ftkit.recipe import Recipe
 from ftkit.report import formats
+from ftkit.widgets.background import bar_view
 
 POINTS = 300
 """Points of a curve that a page gets at most."""
@@ -88,7 +89,7 @@ def figures_of(
     """
     of = {"epochs": recipe.epochs, "learning": recipe.batch_norm}
     found: dict[str, list[dict[str, Any]]] = {}
-    for policy in get_args(BatchNormPolicy):
+    for policy in POLICIES:
         found[policy] = []
         for depth in range(len(experiment.architecture.blocks) + 1):
             own = replace(recipe, frozen_batch_norm=policy, freeze_depth=depth)
@@ -131,14 +132,11 @@ def cost_of(
     }
 
 
-def live_view(
-    row: Row | None, elapsed: float, note: str = "", waiting: bool = False
-) -> dict[str, Any]:
+def live_view(row: Row | None, note: str = "", waiting: bool = False) -> dict[str, Any]:
     """What a page shows of the run in progress.
 
     Args:
         row: The run; None if there is none.
-        elapsed: Seconds since it began.
         note: What else there is to say.
         waiting: Whether a run waits for its turn.
     """
@@ -148,31 +146,21 @@ def live_view(
         "running": True,
         "waiting": False,
         "note": note,
-        "name": row.name,
-        "elapsed": elapsed,
+        "bars": [bar_view(run) for run in row.runs],
         "runs": [run_view(run) for run in row.runs],
     }
 
 
 def run_view(run: Run) -> dict[str, Any]:
     """A run as a page draws it."""
-    total = run.phases[-1].run_steps if run.phases else 0
     ends = {step.epoch: step.step + 1 for step in run.steps}
-    starts: list[int] = []
-    for before, now in zip(run.steps, run.steps[1:]):
-        if now.phase != before.phase:
-            starts.append(now.step)
     return {
         "backend": run.backend,
         "status": run.status,
-        "done": len(run.steps),
-        "total": total,
+        "total": run.phases[-1].run_steps if run.phases else 0,
         "loss": thinned([[step.step + 1, step.loss] for step in run.steps]),
         "accuracy": [[ends.get(item.epoch, 0), item.val_accuracy] for item in run.epochs],
-        "phases": starts,
         "seconds": run.seconds,
-        "error": run.error,
-        "reused": all(item.reused for item in run.kept if item.boundary) if run.kept else False,
     }
 
 
@@ -199,12 +187,6 @@ def row_view(row: Row) -> dict[str, Any]:
             {**run_view(run), "val": run.val_accuracy, "audit": audit_of(run)} for run in row.runs
         ],
     }
-
-
-def failures(runs: Sequence[Run]) -> str:
-    """Why runs broke off, in one line; empty if none did."""
-    failed = [run for run in runs if run.status == "failed"]
-    return "; ".join(f"{formats.framework(run.backend)}: {run.error}" for run in failed)
 
 
 def audit_of(run: Run) -> str:

@@ -32,12 +32,10 @@ function render({ model, el: target }) {
   const lookNote = el("p", { class: "ft-look-note", role: "status" });
 
   const grid = el("ul", { class: "ft-cards" });
-  const pager = [-1, 1].map((way) => el("button", { type: "button",
-    class: way < 0 ? "ft-before" : "ft-next",
-    onclick: (event) => {
-      if (event.currentTarget.getAttribute("aria-disabled") === "true") return;
-      change({ page: page() + way });
-    } }, way < 0 ? "‹ Previous" : "Next ›"));
+  const pager = [
+    command("ft-before", "‹ Previous", () => change({ page: page() - 1 })),
+    command("ft-next", "Next ›", () => change({ page: page() + 1 })),
+  ];
   const place = el("span", { class: "ft-place", role: "status" });
   const page = () => Math.floor(model.get("shown").first / model.get("shown").per_page);
 
@@ -215,8 +213,8 @@ function render({ model, el: target }) {
     if (!shown.pictures.length) grid.append(el("li", { class: "ft-empty" }, "No picture is like that."));
     const last = shown.first + shown.pictures.length;
     place.textContent = shown.total ? `${shown.first + 1}–${last} of ${whole(shown.total)}` : "0";
-    pager[0].setAttribute("aria-disabled", String(shown.first === 0));
-    pager[1].setAttribute("aria-disabled", String(last >= shown.total));
+    allow(pager[0], shown.first > 0);
+    allow(pager[1], last < shown.total);
   }
 
   function card(item, shown) {
@@ -236,19 +234,11 @@ function render({ model, el: target }) {
         el("figcaption", {}, NAMES[guess.backend])))));
   }
 
-  const listeners = [
-    ["change:view", showView],
-    ["change:choice", showChoice],
-    ["change:shown", showPage],
-  ];
-  for (const [name, work] of listeners) model.on(name, work);
-  const end = signOfLife(model, root, ["view", "shown"]);
+  const end = listen(model, root, ["view", "shown"],
+    { view: showView, choice: showChoice, shown: showPage });
   showView();
   showPage();
-  return () => {
-    end();
-    for (const [name, work] of listeners) model.off(name, work);
-  };
+  return end;
 }
 
 const TITLES = {

@@ -30,15 +30,9 @@ function render({ model, el: target }) {
     note.hidden = !model.get("note");
   }
 
-  model.on("change:told", show);
-  model.on("change:note", show);
-  const end = signOfLife(model, root, ["told", "note"]);
+  const end = listen(model, root, ["told", "note"], { told: show, note: show });
   show();
-  return () => {
-    end();
-    model.off("change:told", show);
-    model.off("change:note", show);
-  };
+  return end;
 }
 
 function questionOf(model, question, number) {

@@ -64,7 +64,9 @@ class Quiz(Frame):
         try:
             answer = answer_of(asked, said)
         except FtkitError as error:
-            self.told = {**self.told, question: {"verdict": "none", "sentences": [str(error)]}}
+            before = self.told.get(question, {})  # what was answered before still counts
+            now_told = {**before, "verdict": "none", "sentences": [str(error)]}
+            self.told = {**self.told, question: now_told}
             return
         right = mark(asked, answer).verdict == "right"
         last = self._given.get(question, Given(answer, False, 0))

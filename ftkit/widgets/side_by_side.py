@@ -9,13 +9,12 @@ from typing import Any
 import traitlets
 from matplotlib.figure import Figure
 
+from ftkit.environments import BACKENDS
 from ftkit.errors import unknown_name
 from ftkit.report.formats import framework
 from ftkit.widgets.frame import Frame, script
 from ftkit.widgets.mirrored import Source, align, coloured, read
 from ftkit.widgets.remarks import REMARKS, Remark
-
-BACKENDS = ("pytorch", "tensorflow")
 
 
 @dataclass(frozen=True)

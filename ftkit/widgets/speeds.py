@@ -46,8 +46,8 @@ def measure(experiment: Experiment, background: Background) -> str:
     runs: list[dict[str, Run]] = []
     works = []
     deepest = len(network.blocks)
-    for one, depth, steps in ((experiment, deepest, None), (experiment, 0, STEPS),
-                              (uncached, deepest, STEPS)):  # fmt: skip
+    tried = ((experiment, deepest, None), (experiment, 0, STEPS), (uncached, deepest, STEPS))
+    for one, depth, steps in tried:
         strategy = strategy_of(depth)
         done = background.train(one, strategy, max_steps=steps)
         runs.append({run.backend: run for run in done})

@@ -195,6 +195,19 @@ class Page:
         )  # fired and not waited for: a command may never answer
         self.tab.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
 
+    def tab_to(self, name: str, most: int = 30) -> None:
+        """Presses Tab until the control of this class has the focus, at most so often."""
+        for _ in range(most):
+            self.tab.keyboard.press("Tab")
+            if self.tab.evaluate("name => document.activeElement.classList.contains(name)", name):
+                return
+        raise AssertionError(f"{name} was not reached with {most} times Tab")
+
+    def fits(self, selector: str) -> bool:
+        """Whether an element shows all its width."""
+        fit = "root => root.scrollWidth <= root.clientWidth"
+        return bool(self.tab.locator(selector).first.evaluate(fit))
+
     def outputs_with_errors(self) -> list[str]:
         """The text of every error output."""
         chosen = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
@@ -247,6 +260,22 @@ def notebook(browser: Any, server: Server) -> Iterator[Callable[..., Page]]:
     for page in pages:
         page.tab.close()
     _end_kernels(server)
+
+
+@pytest.fixture
+def opener(notebook: Callable[..., Page]) -> Callable[..., Callable[..., Page]]:
+    """Makes what opens a widget on a page: a cell is run, and the widget waited for."""
+
+    def make(first: str, selector: str, timeout: float = 30_000) -> Callable[..., Page]:
+        def open_(cell: str = first, **options: Any) -> Page:
+            page = notebook(cell, **options)
+            page.run_all()
+            page.tab.wait_for_selector(selector, timeout=timeout)
+            return page
+
+        return open_
+
+    return make
 
 
 def _end_kernels(server: Server) -> None:

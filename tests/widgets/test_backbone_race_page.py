@@ -19,16 +19,9 @@ TRAINED = 120_000
 
 
 @pytest.fixture
-def race(notebook):
+def race(opener):
     """A race on a page."""
-
-    def open_(cell=RACE, **options):
-        page = notebook(cell, **options)
-        page.run_all()
-        page.tab.wait_for_selector(".ft-race .ft-train:enabled")
-        return page
-
-    return open_
+    return opener(RACE, ".ft-race .ft-train:enabled")
 
 
 def cells(page, name):
@@ -89,10 +82,7 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(race):
     page.tab.keyboard.press("d")
     page.tab.keyboard.press("d")
     assert page.tab.locator(".jp-CodeCell").count() == 1
-    for _ in range(5):
-        page.tab.keyboard.press("Tab")
-        if page.tab.evaluate("document.activeElement.className") == "ft-train":
-            break
+    page.tab_to("ft-train", 5)
     page.tab.keyboard.press("Enter")
     page.tab.wait_for_selector(".ft-train[aria-disabled=true]")
     finished(page)
@@ -107,7 +97,5 @@ def test_it_fits_the_window_in_both_themes(race, width, theme, tmp_path):
         page.dark()
     page.tab.locator(".ft-train").click()
     finished(page)
-    box = page.tab.locator(".ft-race").bounding_box()
-    inner = page.tab.locator(".ft-race").evaluate("root => root.scrollWidth")
-    assert inner <= box["width"] + 1
+    assert page.fits(".ft-race")
     page.tab.screenshot(path=tmp_path / f"backbone_race-{theme}-{width}.png")

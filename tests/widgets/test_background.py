@@ -7,9 +7,11 @@ import threading
 import time
 from types import SimpleNamespace
 
+import pytest
+
 from ftkit.engine.live import Busy, Live
-from ftkit.history import Run
-from ftkit.widgets.background import Background
+from ftkit.history import PhaseStart, Run, RunFailed, Step
+from ftkit.widgets.background import Background, bar_view, failures
 
 
 class Workers:
@@ -145,3 +147,35 @@ def test_how_far_to_train_and_where_to_leave_the_weights_reach_the_workers(tmp_p
     workers.end()
     assert background.wait(5)
     assert asked.items() <= vars(workers.asked[0]).items()
+
+
+def made(steps, total=200, seconds=3.0):
+    run = Run("pytorch", "fine-tuning", seconds=seconds)
+    run.add(PhaseStart(0, (), 0, 10, 10, 1, total, total))
+    for number in range(steps):
+        run.add(Step(0, 0, number, 0.5, 1, 2, 1e-3, 0.1))
+    return run
+
+
+def test_a_bar_tells_how_far_a_run_is_and_how_long_it_will_take():
+    bar = bar_view(made(100))
+    assert (bar["backend"], bar["share"], bar["status"]) == ("pytorch", 0.5, "running")
+    assert bar["left"] == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [Run("pytorch", "fine-tuning"), made(0), made(4)],
+    ids=["no phase", "no step", "few steps"],
+)
+def test_at_the_beginning_nothing_is_said_of_the_time_left(run):
+    assert bar_view(run)["left"] is None
+
+
+def test_failed_runs_are_told_in_one_line():
+    broken = [Run(name, "fine-tuning") for name in ("pytorch", "tensorflow")]
+    broken[0].add(RunFailed("there is no memory"))
+    assert failures([made(1), broken[0]]) == "PyTorch: there is no memory"
+    broken[1].add(RunFailed("out of memory"))
+    assert failures(broken) == "PyTorch: there is no memory; TensorFlow: out of memory"
+    assert failures([made(1)]) == ""

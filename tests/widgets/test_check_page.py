@@ -191,7 +191,7 @@ def test_it_fits_the_window_in_both_themes(exercise, width, theme, tmp_path):
     check_all(page)
     verdict(page, "q1", "wrong")
     verdict(page, "q2", "passed")
-    assert page.tab.locator(".ft-checker").evaluate("root => root.scrollWidth <= root.clientWidth")
+    assert page.fits(".ft-checker")
     page.tab.locator(".ft-checker").screenshot(path=tmp_path / f"check-{theme}-{width}.png")
 
 
@@ -205,6 +205,6 @@ def test_the_table_of_the_course_looks_again_and_fits_a_narrow_window(notebook, 
     page.tab.locator(".ft-course .ft-look").focus()
     page.tab.keyboard.press("Enter")
     row.filter(has_text="q3 ✓ passed").wait_for(timeout=10_000)
-    assert page.tab.locator(".ft-course").evaluate("root => root.scrollWidth <= root.clientWidth")
+    assert page.fits(".ft-course")
     page.tab.locator(".ft-course").screenshot(path=tmp_path / "course.png")
     assert page.errors == []

@@ -10,13 +10,12 @@ import pytest
 
 from ftkit.differences import SWITCHES
 from ftkit.errors import FtkitError
-from ftkit.history import Epoch, PhaseStart, Run, RunFailed, Step
+from ftkit.history import Epoch, PhaseStart, Run, Step
 from ftkit.recipe import Recipe
 from ftkit.report.partings import Trial
 from ftkit.widgets import DifferenceLab, difference_lab
 from ftkit.widgets.difference_lab import (
     curves_view,
-    failures,
     live_view,
     missing_framework,
     points,
@@ -75,13 +74,7 @@ def test_a_trial_in_progress_shows_the_matched_run_first_and_then_the_other():
     assert [bar["backend"] for bar in second["bars"]] == list(BOTH)
 
 
-def test_a_bar_tells_how_far_a_run_is_and_how_long_it_will_take():
-    bar = live_view(trial())["bars"][0]
-    assert bar["share"] == 0.5
-    assert bar["left"] == pytest.approx(3.0)
-
-
-def test_before_the_first_step_nothing_is_said_of_the_time_left():
+def test_before_the_runs_begin_there_are_no_bars():
     waiting = trial(matched=False, switched=False)
     assert live_view(waiting)["bars"] == []
     waiting.matched = [Run(name, "fine-tuning") for name in BOTH]
@@ -115,12 +108,6 @@ def test_the_table_has_a_line_for_each_trial():
     text = table_of([trial(), trial(apart=0.125)])
     assert "2.5e-01" in text and "1.2e-01" in text
     assert "first 40 steps" in text
-
-
-def test_a_run_that_failed_says_why():
-    run = Run("tensorflow", "fine-tuning")
-    run.add(RunFailed("out of memory"))
-    assert failures([made("pytorch"), run]) == "TensorFlow: out of memory"
 
 
 # What is run

@@ -19,16 +19,9 @@ TRAINED = 120_000
 
 
 @pytest.fixture
-def lab(notebook):
+def lab(opener):
     """A lab on a page."""
-
-    def open_(cell=LAB, **options):
-        page = notebook(cell, **options)
-        page.run_all()
-        page.tab.wait_for_selector(".ft-differences .ft-difference:enabled")
-        return page
-
-    return open_
+    return opener(LAB, ".ft-differences .ft-difference:enabled")
 
 
 def row(page, name):
@@ -87,10 +80,7 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
     page.tab.keyboard.press("d")
     page.tab.keyboard.press("d")
     assert page.tab.locator(".jp-CodeCell").count() == 1
-    for _ in range(5):
-        page.tab.keyboard.press("Tab")
-        if page.tab.evaluate("document.activeElement.className") == "ft-train":
-            break
+    page.tab_to("ft-train", 5)
     page.tab.keyboard.press("Enter")
     row(page, "adam-epsilon").wait_for(timeout=TRAINED)
     assert page.tab.evaluate("document.activeElement.className") == "ft-train"
@@ -104,7 +94,5 @@ def test_it_fits_the_window_in_both_themes(lab, width, theme, tmp_path):
         page.dark()
     page.tab.locator(".ft-train").click()
     row(page, "sgd-momentum").wait_for(timeout=TRAINED)
-    box = page.tab.locator(".ft-differences").bounding_box()
-    inner = page.tab.locator(".ft-differences").evaluate("root => root.scrollWidth")
-    assert inner <= box["width"] + 1
+    assert page.fits(".ft-differences")
     page.tab.screenshot(path=tmp_path / f"difference_lab-{theme}-{width}.png")

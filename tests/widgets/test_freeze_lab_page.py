@@ -19,16 +19,9 @@ FREE = ".ft-train:enabled[aria-disabled=false]"
 
 
 @pytest.fixture
-def lab(notebook):
+def lab(opener):
     """A lab on a page, measured and ready."""
-
-    def open_(cell=LAB, **options):
-        page = notebook(cell, **options)
-        page.run_all()
-        page.tab.wait_for_selector(".ft-lab .ft-depth:enabled")
-        return page
-
-    return open_
+    return opener(LAB, ".ft-lab .ft-depth:enabled")
 
 
 def figures(page):
@@ -190,10 +183,7 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
     page.tab.keyboard.press("d")
     page.tab.keyboard.press("d")
     assert page.tab.locator(".jp-CodeCell").count() == 1
-    for _ in range(30):
-        page.tab.keyboard.press("Tab")
-        if page.tab.evaluate("document.activeElement.className") == "ft-train":
-            break
+    page.tab_to("ft-train")
     page.tab.keyboard.press("Enter")
     page.tab.wait_for_selector(".ft-train[aria-disabled=true]")
     page.tab.wait_for_selector(".ft-rows tbody tr", timeout=TRAINED)
@@ -209,7 +199,5 @@ def test_it_fits_the_window_in_both_themes(lab, width, theme, tmp_path):
         page.dark()
     page.tab.locator(".ft-train").click()
     page.tab.wait_for_selector(".ft-rows tbody tr", timeout=TRAINED)
-    box = page.tab.locator(".ft-lab").bounding_box()
-    inner = page.tab.locator(".ft-lab").evaluate("root => root.scrollWidth")
-    assert inner <= box["width"] + 1
+    assert page.fits(".ft-lab")
     page.tab.screenshot(path=tmp_path / f"freeze_lab-{theme}-{width}.png")

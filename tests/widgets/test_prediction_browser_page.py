@@ -23,16 +23,9 @@ SECONDS = 120_000
 
 
 @pytest.fixture
-def open_browser(notebook):
+def open_browser(opener):
     """A browser of predictions on a page."""
-
-    def open_(cell=MADE, **options):
-        page = notebook(cell, **options)
-        page.run_all()
-        page.tab.wait_for_selector(".ft-predictions:not(.ft-gone) .ft-card", timeout=SECONDS)
-        return page
-
-    return open_
+    return opener(MADE, ".ft-predictions:not(.ft-gone) .ft-card", SECONDS)
 
 
 def cards(page):

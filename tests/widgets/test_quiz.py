@@ -89,6 +89,13 @@ def test_no_answer_at_all_is_asked_for_and_not_kept(course_folder):
     assert score(widget.paper, given(course_folder, NAME)) == "0 of 4 answered, 0 right."
 
 
+def test_an_answer_that_is_none_takes_nothing_from_the_one_before_it():
+    widget = Quiz(NAME)
+    ask(widget, "head-size", 514)
+    told = ask(widget, "head-size", "")
+    assert (told["verdict"], told["right"], told["tries"]) == ("none", True, 1)
+
+
 def test_a_damaged_file_of_answers_is_told_of_and_the_quiz_goes_on(course_folder):
     (course_folder / FILE).parent.mkdir()
     (course_folder / FILE).write_text("{", encoding="utf-8")

@@ -12,17 +12,10 @@ QUIZ = "from ftkit.widgets import Quiz\nQuiz('00_start_here')"
 
 
 @pytest.fixture
-def quiz(notebook, server):
+def quiz(opener, server):
     """A quiz on a page, without answers of another test."""
     (server.folder / ".ftkit" / "progress.json").unlink(missing_ok=True)
-
-    def open_(cell=QUIZ, **options):
-        page = notebook(cell, **options)
-        page.run_all()
-        page.tab.wait_for_selector(".ft-quiz .ft-check:enabled")
-        return page
-
-    return open_
+    return opener(QUIZ, ".ft-quiz .ft-check:enabled")
 
 
 def question(page, name):
@@ -86,10 +79,7 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(quiz):
     keys.press("Space")
     keys.press("d")
     keys.press("d")
-    for _ in range(5):
-        keys.press("Tab")
-        if page.tab.evaluate("document.activeElement.className") == "ft-check":
-            break
+    page.tab_to("ft-check", 5)
     keys.press("Enter")
     assert question(page, "reused").locator("input").first.is_checked()
     question(page, "reused").locator(".ft-verdict strong").wait_for()
@@ -158,5 +148,5 @@ def test_it_fits_the_window_in_both_themes(quiz, width, theme, tmp_path):
         page.dark()
     number(page, "512")
     verdict(page, "head-size", "Not yet")
-    assert page.tab.locator(".ft-quiz").evaluate("root => root.scrollWidth <= root.clientWidth")
+    assert page.fits(".ft-quiz")
     page.tab.screenshot(path=tmp_path / f"quiz-{theme}-{width}.png")

@@ -10,16 +10,9 @@ SIDE = "from ftkit.widgets import SideBySide\nSideBySide('train')"
 
 
 @pytest.fixture
-def side(notebook):
+def side(opener):
     """Both sources of the training step on a page."""
-
-    def open_(**options):
-        page = notebook(SIDE, **options)
-        page.run_all()
-        page.tab.wait_for_selector(".ft-side .ft-row")
-        return page
-
-    return open_
+    return opener(SIDE, ".ft-side .ft-row")
 
 
 def line(page, backend, text):
@@ -94,10 +87,7 @@ def test_the_keyboard_alone_reaches_every_step_and_explanation_and_deletes_no_ce
     keys.press("d")
     keys.press("d")
     assert page.tab.locator(".jp-CodeCell").count() == 1
-    for _ in range(8):
-        keys.press("Tab")
-        if page.tab.evaluate("document.activeElement.classList.contains('ft-mark-button')"):
-            break
+    page.tab_to("ft-mark-button", 8)
     assert "The mode is a flag of every module." in explained(page)
     keys.press("Shift+Tab")
     assert page.tab.evaluate("document.activeElement.getAttribute('role')") == "region"
@@ -143,10 +133,7 @@ def test_it_fits_the_window_in_both_themes(side, width, theme, tmp_path):
     if theme == "dark":
         page.dark()
     line(page, "pytorch", "loss.backward()").locator(".ft-mark-button").click()
-    root = page.tab.locator(".ft-side")
-    assert root.evaluate("root => root.scrollWidth <= root.clientWidth")
-    code = page.tab.locator(".ft-code")
-    assert code.evaluate("code => code.scrollWidth <= code.clientWidth")
+    assert page.fits(".ft-side") and page.fits(".ft-code")
     left, right = (
         page.tab.locator(f".ft-column-{name}").first.bounding_box()
         for name in ("pytorch", "tensorflow")
