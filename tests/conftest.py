@@ -1,16 +1,29 @@
-"""What tests of several parts share: a folder of small pictures, and other Pythons."""
+"""What tests of several parts share: a folder of small pictures, other Pythons, a browser."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several tests at a time: a core for each
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
@@ -55,3 +68,16 @@ def no_process_left() -> Callable[[], bool]:
         return not psutil.wait_procs(list(started), timeout=10)[1]
 
     return gone
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium. Until it ends, its event loop counts as running: hence not for a whole session."""
+    if CHROMIUM is None and os.environ.get("FTKIT_TEST_BROWSER") != "required":
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()

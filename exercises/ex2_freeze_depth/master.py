@@ -244,7 +244,7 @@ def train_at_depth(network, pictures, labels, depth):
 
 
 # %% id="q1" kind="answer" framework="tensorflow" exports=["train_at_depth"]
-#| seconds=40 call_seconds=10
+#| seconds=80 call_seconds=25
 #| hints=["Batch norm that is not frozen moves its statistics if it is called with training=True.",
 #| "model(x, training=False) uses them and leaves them alone; gradients flow all the same.",
 #| "Collect trainable_variables of BLOCKS[depth:]; 60 steps of Adam at 0.01 are enough."]

@@ -1,11 +1,10 @@
-"""A real JupyterLab server and a browser, once for all tests; notebooks are opened in them."""
+"""A real JupyterLab server, once for all tests; notebooks are opened in it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,16 +19,6 @@ import nbformat
 import psutil
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TOKEN = "for-tests-alone"
 QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
@@ -105,10 +94,18 @@ class Server:
             time.sleep(0.1)
         raise RuntimeError(f"JupyterLab did not start; see {self._log.name}")
 
-    def kernels(self) -> list[psutil.Process]:
-        """The processes of the kernels that run now."""
-        found = psutil.Process(self.process.pid).children(recursive=True)
-        return [one for one in found if any("ipykernel" in word for word in one.cmdline())]
+    def sessions(self) -> list[dict[str, Any]]:
+        """Which notebook has which kernel, as the server tells it."""
+        with urllib.request.urlopen(f"{self.url}/api/sessions?token={TOKEN}", timeout=10) as answer:
+            told: list[dict[str, Any]] = json.load(answer)
+        return told
+
+    def kernel(self, notebook: str) -> psutil.Process:
+        """The process of this notebook's kernel; what is forked from it bears the same words."""
+        (number,) = (one["kernel"]["id"] for one in self.sessions() if one["path"] == notebook)
+        found = psutil.Process(self.process.pid).children()
+        (kernel,) = (one for one in found if any(number in word for word in one.cmdline()))
+        return kernel
 
     def close(self) -> None:
         """Ends the server and its kernels."""
@@ -222,19 +219,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started.close()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, started once."""
-    if CHROMIUM is None and os.environ.get("FTKIT_TEST_BROWSER") != "required":
-        pytest.skip("Chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def notebook(browser: Any, server: Server) -> Iterator[Callable[..., Page]]:
     """Opens a notebook of these cells in a tab of its own, ready to be run."""
@@ -279,10 +263,7 @@ def opener(notebook: Callable[..., Page]) -> Callable[..., Callable[..., Page]]:
 
 
 def _end_kernels(server: Server) -> None:
-    asked = urllib.request.Request(f"{server.url}/api/sessions?token={TOKEN}")
-    with urllib.request.urlopen(asked, timeout=10) as answer:
-        sessions = json.load(answer)
-    for item in sessions:
+    for item in server.sessions():
         url = f"{server.url}/api/sessions/{item['id']}?token={TOKEN}"
         with contextlib.suppress(OSError):
             urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -183,7 +184,7 @@ def test_every_backbone_runs_in_every_framework_one_at_a_time(recipe):
 
 
 def test_a_run_ends_when_its_seconds_are_over_and_the_race_goes_on(recipe):
-    race = BackboneRace(("resnet_s",), recipe)
+    race = BackboneRace(("resnet_s",), replace(recipe, strategies=("fine-tuning",)))
     race.choice = {"epochs": 200, "seconds": 1}
     race.train()
     assert race.wait(120)

@@ -99,7 +99,7 @@ def test_without_its_kernel_no_control_pretends_to_work_and_no_worker_is_left(la
     page = lab(LONG)
     page.tab.locator(".ft-train").click()
     page.tab.wait_for_selector(".ft-bar", timeout=TRAINED)
-    workers = [child for one in page.server.kernels() for child in one.children(recursive=True)]
+    workers = page.server.kernel(page.name).children(recursive=True)
     assert len(workers) >= 2
     page.menu("Kernel", "Restart Kernel")
     page.tab.locator(".jp-Dialog .jp-mod-accept").click()
@@ -117,7 +117,7 @@ def test_a_run_that_ends_while_the_kernel_is_silent_leaves_train_free_and_stop_n
     page = lab(LONG)
     page.tab.locator(".ft-train").click()
     page.tab.wait_for_selector(".ft-bar", timeout=TRAINED)
-    (kernel,) = page.server.kernels()
+    kernel = page.server.kernel(page.name)
     kernel.suspend()
     try:
         page.tab.wait_for_selector(".ft-lab.ft-gone", timeout=20_000)
