@@ -96,7 +96,7 @@ def measure(part: str, options: argparse.Namespace, results: Results, folder: Pa
                 f"{part}, round {repeat + 1} of {options.rounds}: {job.system} {job.case}".rstrip()
             )
             print(f"{told} ...", file=sys.stderr, end=" ", flush=True)
-            with Clock() as clock:
+            with Clock(uncounted=True) as clock:
                 own = job.work()
             job.check()
             figures = {**clock.figures(), **(own or {})}

@@ -72,12 +72,17 @@ class Clock:
     when the clock stops. What the machine's other processes took meanwhile is told too: a run that
     they disturbed is no measurement.
 
+    Args:
+        uncounted: What is measured starts processes whose CPU time nobody is told, as those of a
+            sandbox that end with it. Others are then those that are there before and after.
+
     Attributes:
         parts: Seconds of named parts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, uncounted: bool = False) -> None:
         self.parts: dict[str, float] = {}
+        self._uncounted = uncounted
         self._process = psutil.Process()
         self._stop = threading.Event()
         self._peaks = {"all": 0, "children": 0, "rss": 0}
@@ -87,6 +92,7 @@ class Clock:
     def __enter__(self) -> Clock:
         self._sample()
         self._thread.start()
+        self._others = self._seconds_of_others() if self._uncounted else {}
         self._cpu, self._busy = self._cpu_seconds(), _busy_seconds()
         self._started = time.perf_counter()
         return self
@@ -94,7 +100,11 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         self.wall_seconds = time.perf_counter() - self._started
         cpu = self._cpu_seconds() - self._cpu
-        self.other_cpu_seconds = max(0.0, _busy_seconds() - self._busy - cpu)
+        others = _busy_seconds() - self._busy - cpu
+        if self._uncounted:
+            now = self._seconds_of_others()
+            others = sum(now[one] - self._others[one] for one in now.keys() & self._others.keys())
+        self.other_cpu_seconds = max(0.0, others)
         self._stop.set()
         self._thread.join()
         self.cpu_seconds = cpu - self._sampler_seconds
@@ -129,6 +139,19 @@ class Clock:
                 total += used.user + used.system
                 total += getattr(used, "children_user", 0.0) + getattr(used, "children_system", 0.0)
         return total
+
+    def _seconds_of_others(self) -> dict[psutil.Process, float]:
+        """CPU time of each process that is neither this one nor below it.
+
+        Without that of its children: what nobody waits for counts as a child of the first process.
+        """
+        own = {self._process, *self._process.children(recursive=True)}
+        found = {}
+        for process in psutil.process_iter():
+            if process not in own:
+                with suppress(psutil.Error):
+                    found[process] = sum(process.cpu_times()[:2])
+        return found
 
     def _watch(self) -> None:
         started = time.thread_time()

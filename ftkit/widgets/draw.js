@@ -350,7 +350,8 @@ function keyed(parent, key, make) {
 // Asks the kernel every few seconds whether it is there. Until it first answers, and while it does
 // not, the widget is gone: its root, a fieldset, is disabled, and with it every control inside,
 // whatever the widget itself says of them. After some patience a line says so.
-// `told` names the traits that only the kernel sets: their changes are signs of life too.
+// `told` names the traits that only the kernel sets: their changes are signs of life too, and are asked
+// for once whenever the kernel is there again, as some may have been missed.
 const PING = 2000, PATIENCE = 6000;
 
 function signOfLife(model, root, told) {
@@ -364,17 +365,19 @@ function signOfLife(model, root, told) {
     root.classList.toggle("ft-gone", !alive);
   };
   const hear = () => {
+    const back = root.disabled;
     heard = Date.now();
     line.hidden = true;
     live(true);
+    if (back) ask(told);
   };
   const miss = () => {
     line.hidden = false;
     live(false);
   };
-  const ask = () => {
+  const ask = (state) => {
     try {
-      model.send({ do: "ping" });
+      model.send({ do: "ping", state });
     } catch (error) {
       miss();
     }
@@ -382,9 +385,9 @@ function signOfLife(model, root, told) {
   };
   const signs = ["msg:custom", ...told.map((name) => `change:${name}`)];
   for (const sign of signs) model.on(sign, hear);
-  const timer = setInterval(ask, PING);
+  const timer = setInterval(ask, PING, []);
   live(false);
-  ask();
+  ask([]);
   return () => {
     clearInterval(timer);
     for (const sign of signs) model.off(sign, hear);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,23 @@ class Frame(anywidget.AnyWidget):
         figure.savefig(file, format="png", dpi=STILL_DPI)
         return {"image/png": file.getvalue(), "text/plain": text}
 
+    def _tell_again(self, names: Sequence[str]) -> None:
+        """Sends the state of these traits.
+
+        JupyterLab drops what is sent between its asking for all widgets' state and its making of
+        them: after a reload a page may have missed a change, and would never hear of it.
+        """
+        known = [name for name in names if name in self.keys]
+        told = None
+        while known and told != (now := self.get_state(known)):  # it may change in a thread
+            told = now
+            self.send_state(known)
+
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:
         if not isinstance(message, dict):
             return
         if message.get("do") == "ping":
+            self._tell_again(message.get("state", ()))
             self.send({"pong": True})
         else:
             self.handle(message)

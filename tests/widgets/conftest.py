@@ -184,6 +184,28 @@ class Page:
             timeout=seconds * 1000,
         )
 
+    def workers(self) -> list[psutil.Process]:
+        """What runs under the notebook's kernel, once there is a process for each framework."""
+        until = time.monotonic() + READY_SECONDS
+        kernel = self.server.kernel(self.name)
+        while len(found := kernel.children(recursive=True)) < 2:
+            assert time.monotonic() < until, "no two workers were started"
+            time.sleep(0.1)
+        return found
+
+    def restart(self, widget: str) -> None:
+        """Restarts the kernel, and waits until this widget says that it is gone."""
+        self.menu("Kernel", "Restart Kernel")
+        self.tab.locator(".jp-Dialog .jp-mod-accept").click()
+        self.tab.wait_for_selector(f"{widget}.ft-gone .ft-dead:visible", timeout=20_000)
+
+    def all_dead(self, widget: str) -> bool:
+        """Whether no control of this widget pretends to work; there must be some."""
+        controls = self.tab.locator(f"{widget} :is(button, input, select)")
+        assert controls.count() > 1
+        dead = "found => found.every(one => one.matches(':disabled'))"
+        return bool(controls.evaluate_all(dead))
+
     def dark(self) -> None:
         """Turns the dark theme on; until the next reload."""
         self.tab.evaluate(
@@ -200,10 +222,32 @@ class Page:
                 return
         raise AssertionError(f"{name} was not reached with {most} times Tab")
 
+    def looks(self) -> Iterator[str]:
+        """Shows the page in each theme and width, and gives the name of each such look."""
+        for theme in ("light", "dark"):
+            if theme == "dark":
+                self.dark()
+            for width in (1280, 800):
+                self.tab.set_viewport_size({"width": width, "height": 900})
+                self.tab.evaluate(
+                    "() => new Promise(done => "
+                    "requestAnimationFrame(() => requestAnimationFrame(done)))"
+                )
+                yield f"{theme}-{width}"
+
     def fits(self, selector: str) -> bool:
-        """Whether an element shows all its width."""
-        fit = "root => root.scrollWidth <= root.clientWidth"
-        return bool(self.tab.locator(selector).first.evaluate(fit))
+        """Whether an element shows all its width, within the second that a layout takes."""
+        fit = """selector => {
+            const root = document.querySelector(selector);
+            return root.scrollWidth <= root.clientWidth;
+        }"""
+        from playwright.sync_api import TimeoutError as Late
+
+        try:
+            self.tab.wait_for_function(fit, arg=selector, timeout=1000)
+        except Late:
+            return False
+        return True
 
     def outputs_with_errors(self) -> list[str]:
         """The text of every error output."""

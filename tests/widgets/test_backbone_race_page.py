@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -76,6 +77,17 @@ def test_a_page_that_is_reloaded_in_mid_run_shows_the_race_and_can_stop_it(race)
     )
 
 
+def test_after_a_restart_in_mid_run_no_control_pretends_to_work_and_no_worker_is_left(race):
+    page = race(LONG)
+    page.tab.locator(".ft-train").click()
+    page.tab.wait_for_selector(".ft-train[aria-disabled=true]")
+    workers = page.workers()
+    page.restart(".ft-race")
+    assert page.all_dead(".ft-race")
+    assert not page.tab.locator(".ft-bar").first.is_visible()
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+
+
 def test_the_keyboard_alone_is_enough_and_deletes_no_cell(race):
     page = race()
     page.tab.locator(".ft-epochs").focus()
@@ -89,13 +101,11 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(race):
     assert page.tab.evaluate("document.activeElement.className") == "ft-train"
 
 
-@pytest.mark.parametrize("width", [1280, 800])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_the_window_in_both_themes(race, width, theme, tmp_path):
-    page = race(width=width)
-    if theme == "dark":
-        page.dark()
+def test_it_fits_the_window_in_both_themes(race, tmp_path):
+    page = race()
     page.tab.locator(".ft-train").click()
     finished(page)
-    assert page.fits(".ft-race")
-    page.tab.screenshot(path=tmp_path / f"backbone_race-{theme}-{width}.png")
+    for look in page.looks():
+        assert page.fits(".ft-race"), look
+        page.tab.screenshot(path=tmp_path / f"backbone_race-{look}.png")
+    assert page.errors == []

@@ -1,7 +1,7 @@
 """Notebooks of the course, opened in JupyterLab and run from top to bottom.
 
-Every one of them is run by nbval in `tests/notebooks`; here it is the first, and the one with most
-to move. ``FTKIT_TEST_NOTEBOOKS=all`` opens them all, which takes a quarter of an hour.
+Every one of them is run by nbval in `tests/notebooks`; here it is the first.
+``FTKIT_TEST_NOTEBOOKS=all`` opens them all, which takes a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "en"
-USUAL = ("00_start_here", "04_freeze_depth")
+USUAL = ("00_start_here",)
 NOTEBOOKS = [
     path
     for path in sorted(FOLDER.glob("*.ipynb"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -72,6 +73,17 @@ def test_a_page_that_is_reloaded_in_mid_run_shows_the_run_and_can_stop_it(lab):
     page.tab.wait_for_selector(".ft-train:enabled[aria-disabled=false]", timeout=10_000)
 
 
+def test_after_a_restart_in_mid_run_no_control_pretends_to_work_and_no_worker_is_left(lab):
+    page = lab(LONG)
+    page.tab.locator(".ft-train").click()
+    page.tab.wait_for_selector(".ft-train[aria-disabled=true]")
+    workers = page.workers()
+    page.restart(".ft-differences")
+    assert page.all_dead(".ft-differences")
+    assert not page.tab.locator(".ft-bar").first.is_visible()
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+
+
 def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
     page = lab()
     page.tab.locator(".ft-difference").first.focus()
@@ -86,13 +98,10 @@ def test_the_keyboard_alone_is_enough_and_deletes_no_cell(lab):
     assert page.tab.evaluate("document.activeElement.className") == "ft-train"
 
 
-@pytest.mark.parametrize("width", [1280, 800])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_the_window_in_both_themes(lab, width, theme, tmp_path):
-    page = lab(width=width)
-    if theme == "dark":
-        page.dark()
+def test_it_fits_the_window_in_both_themes(lab, tmp_path):
+    page = lab()
     page.tab.locator(".ft-train").click()
     row(page, "sgd-momentum").wait_for(timeout=TRAINED)
-    assert page.fits(".ft-differences")
-    page.tab.screenshot(path=tmp_path / f"difference_lab-{theme}-{width}.png")
+    for look in page.looks():
+        assert page.fits(".ft-differences"), look
+        page.tab.screenshot(path=tmp_path / f"difference_lab-{look}.png")

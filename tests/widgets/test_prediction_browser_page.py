@@ -89,3 +89,11 @@ def test_both_frameworks_show_where_they_look(open_browser):
         "() => document.querySelectorAll('.ft-looks img').length === 48", timeout=SECONDS
     )
     assert page.errors == [] and page.outputs_with_errors() == []
+
+
+def test_it_fits_the_window_in_both_themes(open_browser, tmp_path):
+    page = open_browser()
+    for look in page.looks():
+        assert page.fits(".ft-predictions"), look
+        page.tab.screenshot(path=tmp_path / f"prediction_browser-{look}.png")
+    assert page.errors == []
