@@ -25,7 +25,7 @@ import json, time
 import ftkit
 from ftkit.widgets import FreezeLab
 
-lab = FreezeLab(ftkit.Recipe(train_size=TRAIN, epochs=EPOCHS))
+lab = FreezeLab(ftkit.Recipe(train_size=TRAIN, epochs=EPOCHS, batch_size=BATCH))
 display(lab)
 assert lab.measured(300)
 sent = []
@@ -55,6 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", type=int, default=400, help="pictures (400)")
     parser.add_argument("--epochs", type=int, default=10, help="(10)")
+    parser.add_argument("--batch-size", type=int, default=8, help="small ones, more events (8)")
     options = parser.parse_args()
     told: list[str] = []
 
@@ -70,6 +71,7 @@ def main() -> int:
         manager, client = start_new_kernel(kernel_name="python3", cwd=folder)
         try:
             code = CODE.replace("TRAIN", str(options.train)).replace("EPOCHS", str(options.epochs))
+            code = code.replace("BATCH", str(options.batch_size))
             client.execute_interactive(code, timeout=WAIT_SECONDS, output_hook=take)
         finally:
             client.stop_channels()
