@@ -17,7 +17,7 @@ from ftkit.data.dataset import Split
 from ftkit.recipe import Recipe
 
 SHUFFLE_BUFFER = 1024
-_NUMBERS = 3 * 2**20  # in a batch that is only looked at: those of 20 pictures of 224 pixels
+_NUMBERS = 32 * 224 * 224 * 3  # in a batch that is only looked at; 20 pictures took 3% longer each
 _ORDER, _AUGMENT, _DROPOUT = 2, 3, 4  # each with the epoch: streams of their own
 _VIEWS = 5  # with the view's number
 
@@ -260,7 +260,7 @@ def _buffered_order(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def evaluation_rows(shape: tuple[int, ...]) -> Iterator[slice]:
-    """What is looked at together: about a million pixels, 256 pictures of 64 × 64, 20 of 224 × 224.
+    """What is looked at together: 32 pictures of 224 × 224, 392 of 64 × 64.
 
     Args:
         shape: Pictures, or what was computed from them, rows first.

@@ -184,6 +184,17 @@ class Page:
             timeout=seconds * 1000,
         )
 
+    def save(self, text: str = "application/vnd.jupyter.widget-view+json") -> None:
+        """Saves the notebook, and waits until this text is in its file.
+
+        A page that is left before that takes what it was about to save with it.
+        """
+        self.menu("File", "Save Notebook")
+        path, until = self.server.folder / self.name, time.monotonic() + READY_SECONDS
+        while text not in path.read_text(encoding="utf-8"):
+            assert time.monotonic() < until, f"{self.name} was saved without {text}"
+            time.sleep(0.1)
+
     def workers(self) -> list[psutil.Process]:
         """What runs under the notebook's kernel, once there is a process for each framework."""
         until = time.monotonic() + READY_SECONDS

@@ -65,7 +65,7 @@ def test_a_page_that_is_reloaded_in_mid_run_shows_the_run_and_can_stop_it(lab):
     page = lab(LONG)
     page.tab.locator(".ft-train").click()
     page.tab.wait_for_selector(".ft-plots path.ft-line", timeout=TRAINED)
-    page.menu("File", "Save Notebook")
+    page.save()
     page.open()
     page.tab.wait_for_selector(".ft-differences .ft-bar", timeout=30_000)
     page.tab.wait_for_selector(".ft-plots path.ft-line")

@@ -87,7 +87,7 @@ def test_a_page_that_is_reloaded_in_mid_run_shows_everything_again(lab):
     page.tab.wait_for_function(
         "() => document.querySelectorAll('.ft-plots path.ft-line').length >= 2", timeout=TRAINED
     )
-    page.menu("File", "Save Notebook")
+    page.save()
     page.open()
     page.tab.wait_for_selector(".ft-lab .ft-bar", timeout=30_000)
     assert page.tab.locator(".ft-stop").is_enabled()

@@ -100,7 +100,7 @@ def test_answers_are_there_again_in_a_new_kernel_and_after_a_reload(quiz):
     page = quiz()
     number(page, "512")
     verdict(page, "head-size", "Not yet")
-    page.menu("File", "Save Notebook")
+    page.save()
     page.open()
     page.tab.wait_for_selector(".ft-quiz .ft-check:enabled", timeout=30_000)
     verdict(page, "head-size", "Not yet")
