@@ -18,8 +18,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -36,6 +36,8 @@ from ftkit.recipe import Recipe
 from ftkit.version import __version__
 
 BUNCH_SECONDS = 0.05  # the eye sees no difference
+# Keras looks for these, for wrappers and plots that no job uses: a third of TensorFlow's start.
+UNUSED = ("matplotlib", "pandas", "sklearn")
 
 
 class Inbox:
@@ -103,7 +105,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     inbox = Inbox(sys.stdin)
     cache = Cache()
-    backend: Backend = importlib.import_module(f"ftkit.backends.{sys.argv[1]}")
+    with hidden(UNUSED):
+        backend: Backend = importlib.import_module(f"ftkit.backends.{sys.argv[1]}")
     found = backend.devices()
     gc.collect()
     gc.freeze()  # a framework's own objects stay: no later collection need look at them
@@ -120,6 +123,22 @@ def main() -> None:
             send(event_to_dict(RunFailed(reason, traceback.format_exc())))
         gc.collect()
         give_back()
+
+
+@contextmanager
+def hidden(packages: Sequence[str]) -> Iterator[None]:
+    """Lets what is imported here believe that some packages are not installed.
+
+    Args:
+        packages: Those that are loaded already stay.
+    """
+    absent: dict[str, Any] = dict.fromkeys(name for name in packages if name not in sys.modules)
+    sys.modules.update(absent)  # None: an import of it raises ModuleNotFoundError
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def give_back() -> None:

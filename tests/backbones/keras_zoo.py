@@ -178,7 +178,7 @@ def compare_tuned() -> None:
     layers = [base, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
     model = keras.Sequential(layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss)
+    model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=True)  # tracing takes far longer
     x = preprocessed("mobilenet_v2", images)
     model.train_on_batch(x, np.array([0, 1]))
     own = base(x, training=False).numpy()

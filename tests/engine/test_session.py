@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from ftkit.engine.compare import Experiment
 from ftkit.engine.session import Session, Worker
+from ftkit.engine.worker import UNUSED
 from ftkit.history import Epoch, Kept, PhaseEnd, PhaseStart, RunEnd, RunFailed, Step
 from ftkit.recipe import Recipe
 from ftkit.version import __version__
@@ -71,6 +72,20 @@ def job(experiment, folder, **options):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_worker_can_run_on_the_cpu(session, backend):
     assert "cpu" in session.worker(backend).devices()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has loaded is told by Linux")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_worker_loads_no_package_that_no_job_uses(session, backend):
+    worker = session.worker(backend)
+    worker.devices()
+    loaded = {
+        part
+        for item in psutil.Process(worker.process.pid).memory_maps()
+        for part in Path(item.path).parts
+    }
+    assert {"pytorch": "torch", "tensorflow": "tensorflow"}[backend] in loaded
+    assert not loaded & set(UNUSED)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -18,7 +19,7 @@ from ftkit.backends.caching import Cache
 from ftkit.backends.recording import Recorder
 from ftkit.engine.compare import Experiment
 from ftkit.engine.session import KEEPING_MEMORY
-from ftkit.engine.worker import BUNCH_SECONDS, Outbox, run_job
+from ftkit.engine.worker import BUNCH_SECONDS, Outbox, hidden, run_job
 from ftkit.freezing import resolve
 from ftkit.history import (
     Computing,
@@ -134,6 +135,16 @@ def test_a_parent_that_is_gone_breaks_nothing():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's own")
+def test_a_package_is_hidden_for_a_while_unless_it_is_loaded_already(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "not_needed.py").write_text("HERE = True", encoding="utf-8")
+    with hidden(("not_needed", "json")):
+        assert importlib.import_module("json") is json
+        with pytest.raises(ImportError):
+            importlib.import_module("not_needed")
+    assert importlib.import_module("not_needed").HERE
+
+
 def test_memory_that_is_free_is_given_back():
     """In a process that is told to keep it, as PyTorch's worker is."""
     program = """
