@@ -139,7 +139,8 @@ class Backend(Protocol):
             dataset: The pictures.
             recipe: Batches, optimiser, loss.
             phases: What to train, in order.
-            should_stop: Asked before each step; True ends the run there.
+            should_stop: Asked before each step, and before each batch of an evaluation; True ends
+                the run there.
             cache: Keeps what the frozen blocks compute.
 
         Yields:

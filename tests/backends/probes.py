@@ -472,6 +472,23 @@ def training_after_training(backend: Any, arrays: Arrays, depth: int, **options:
     return {"shape": list(trained_pass(backend, network, arrays["images"]).shape), "masks": masks}
 
 
+def stopped_training(backend: Any, arrays: Arrays, after: int) -> Arrays:
+    """The events of one step and its evaluation, whose end is asked for after so many questions."""
+    asked: list[None] = []
+
+    def should_stop() -> bool:
+        asked.append(None)
+        return len(asked) > after
+
+    network, _ = network_of(backend, {}, precision="fp32")
+    val = Split(arrays["images"], arrays["labels"])
+    data = Dataset("made", ("a", "b"), Split(val.images[:4], val.labels[:4]), val)
+    recipe = Recipe(optimizer="sgd", batch_size=4, precision="fp32")
+    phase = Phase(1, FreezePlan(depth=0), 1e-4)
+    events = list(backend.train(network, data, recipe, (phase,), should_stop, Cache()))
+    return {"kinds": [event.kind for event in events], "stopped": events[-1].stopped}
+
+
 def optimizer_steps(
     backend: Any,
     arrays: Arrays,

@@ -152,6 +152,17 @@ def test_no_mask_is_left_behind_for_a_loop_of_ones_own(backend, backbone, head, 
     assert (found["shape"], found["masks"]) == ([6, 2], 0)
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+def test_a_stop_is_heard_before_each_step_and_each_batch_of_an_evaluation(backend, after):
+    """The questions: one before the only step, then three batches of 32, 32 and 6 pictures."""
+    arrays = {"images": noise(70, 224), "labels": np.arange(70) % 2}
+    found = backend("stopped_training", arrays, after=after)
+    assert ("step" in found["kinds"]) is (after > 0)
+    assert ("epoch" in found["kinds"]) is (after == 4)
+    assert found["kinds"][-2:] == ["phase_end", "run_end"]
+    assert found["stopped"]
+
+
 def test_batch_norm_over_a_single_value_is_refused_alike(probes):
     arrays = {**random_tensors(), "images": noise(5, 32), "labels": np.arange(5) % 2}
     phase = {"epochs": 1, "lr": 0.01, "freeze": {"batch_norm": "train"}}

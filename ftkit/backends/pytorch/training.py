@@ -20,7 +20,7 @@ from ftkit.backends.pytorch.optimizers import make_optimizer, optimizer_groups, 
 from ftkit.backends.pytorch.parts import front, tail
 from ftkit.backends.pytorch.prediction import evaluate
 from ftkit.backends.recording import Recorder
-from ftkit.data.batches import Batch, epoch_batches
+from ftkit.data.batches import Batch, StopAsked, epoch_batches, interruptible
 from ftkit.data.dataset import Dataset
 from ftkit.freezing import resolve
 from ftkit.history import Event
@@ -84,7 +84,8 @@ def train(
         dataset: The pictures.
         recipe: Batches, optimiser, loss.
         phases: What to train, in order.
-        should_stop: Asked before each step; True ends the run there.
+        should_stop: Asked before each step, and before each batch of an evaluation; True ends the
+            run there.
         cache: Keeps what the frozen blocks compute.
 
     Yields:
@@ -110,7 +111,7 @@ def train(
                 recorder, states, before, make_front, should_stop
             )
             train_on = hold(network, train_on, recipe.augment != "none")
-            judge_by = hold(network, judge_by, False)
+            judge_by = interruptible(hold(network, judge_by, False), should_stop)
             step = make_step(network, optimizer, recipe, train_on.depth)
             for rates in recorder.rates(phase):
                 apply_freeze(network, states)
@@ -122,9 +123,10 @@ def train(
                     batch = next(batches)
                     loss, correct = step(batch, float(lr))
                     yield recorder.step(batch, loss, correct, float(lr))
-                if should_stop():
+                try:
+                    val_loss, val_accuracy, probabilities = evaluate(network, judge_by)
+                except StopAsked:
                     break
-                val_loss, val_accuracy, probabilities = evaluate(network, judge_by)
                 yield recorder.end_epoch(val_loss, val_accuracy)
             yield recorder.end_phase(states, before, fingerprints(network), groups, modes)
             if should_stop():

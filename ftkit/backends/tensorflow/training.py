@@ -18,7 +18,7 @@ from ftkit.backends.tensorflow.freezing import apply_freeze, batch_norm_modes
 from ftkit.backends.tensorflow.optimizers import make_optimizer, optimizer_groups, set_rate
 from ftkit.backends.tensorflow.parts import front, tail
 from ftkit.backends.tensorflow.prediction import evaluate
-from ftkit.data.batches import Batch, epoch_batches
+from ftkit.data.batches import Batch, StopAsked, epoch_batches, interruptible
 from ftkit.data.dataset import Dataset
 from ftkit.freezing import resolve
 from ftkit.history import Event
@@ -115,7 +115,8 @@ def train(
         dataset: The pictures.
         recipe: Batches, optimiser, loss.
         phases: What to train, in order.
-        should_stop: Asked before each step; True ends the run there.
+        should_stop: Asked before each step, and before each batch of an evaluation; True ends the
+            run there.
         cache: Keeps what the frozen blocks compute.
 
     Yields:
@@ -140,7 +141,7 @@ def train(
                 recorder, states, before, make_front, should_stop
             )
             train_on = hold(network, train_on, recipe.augment != "none")
-            judge_by = hold(network, judge_by, False)
+            judge_by = interruptible(hold(network, judge_by, False), should_stop)
             step = make_step(network, optimizer, recipe, train_on.depth)
             for rates in recorder.rates(phase):
                 batches = epoch_batches(train_on, recipe, recorder.epoch, drop_rates, buffered)
@@ -151,9 +152,10 @@ def train(
                     batch = next(batches)
                     loss, correct = step(batch, float(lr))
                     yield recorder.step(batch, loss, correct, float(lr))
-                if should_stop():
+                try:
+                    val_loss, val_accuracy, probabilities = evaluate(network, judge_by)
+                except StopAsked:
                     break
-                val_loss, val_accuracy, probabilities = evaluate(network, judge_by)
                 yield recorder.end_epoch(val_loss, val_accuracy)
             yield recorder.end_phase(states, before, fingerprints(network), groups, modes)
             if should_stop():
