@@ -38,6 +38,7 @@ class Frame(anywidget.AnyWidget):
     _css = FOLDER / "widgets.css"
 
     def __init__(self, **traits: Any) -> None:
+        self._sending = threading.RLock()
         super().__init__(**traits)
         self._still: DisplayHandle | None = None
         self.on_msg(self._on_message)
@@ -76,6 +77,11 @@ class Frame(anywidget.AnyWidget):
         figure.savefig(file, format="png", dpi=STILL_DPI)
         return {"image/png": file.getvalue(), "text/plain": text}
 
+    def send_state(self, key: Any = None) -> None:
+        """Sends traits to the page: what they are now, also where threads send at the same time."""
+        with self._sending:  # else what was read first could be sent last
+            super().send_state(key)
+
     def _tell_again(self, names: Sequence[str]) -> None:
         """Sends the state of these traits.
 
@@ -83,9 +89,7 @@ class Frame(anywidget.AnyWidget):
         them: after a reload a page may have missed a change, and would never hear of it.
         """
         known = [name for name in names if name in self.keys]
-        told = None
-        while known and told != (now := self.get_state(known)):  # it may change in a thread
-            told = now
+        if known:
             self.send_state(known)
 
     def _on_message(self, _: Any, message: Any, buffers: Any) -> None:

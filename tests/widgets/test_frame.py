@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import traitlets
 
@@ -43,14 +45,32 @@ def test_a_page_that_has_heard_of_everything_is_sent_no_state(counter):
 
 
 def test_what_changes_while_the_state_is_being_sent_is_sent_last(counter):
+    changing = threading.Thread(target=setattr, args=(counter, "count", 2))
+
     def change():
         counter.before = lambda: None
-        counter.count = 2
+        changing.start()  # between the reading and the sending
+        changing.join(0.2)
 
-    counter.before = change  # another thread, between the reading and the sending
+    counter.before = change
     counter._handle_custom_msg({"do": "ping", "state": ["count"]}, [])
-    told = [state["count"] for method, state in counter.sent if method == "update"]
-    assert told[-1] == 2
+    changing.join()
+    assert [state["count"] for method, state in counter.sent if method == "update"] == [1, 2]
+
+
+def test_a_state_that_changes_all_the_time_is_sent_once_and_the_kernel_is_free_again(counter):
+    """A page may have asked for a stop meanwhile."""
+    main = threading.current_thread()
+
+    def change():
+        if threading.current_thread() is main and counter.count < 50:
+            changing = threading.Thread(target=setattr, args=(counter, "count", counter.count + 1))
+            changing.start()
+            changing.join(0.1)
+
+    counter.before = change
+    counter._handle_custom_msg({"do": "ping", "state": ["count"]}, [])
+    assert counter.count == 3  # one change while the state went, one while the answer did
 
 
 def test_a_page_cannot_ask_for_what_is_not_meant_for_it(counter):
