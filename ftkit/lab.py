@@ -36,6 +36,8 @@ SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},  # asks no website
     # Widgets show their last state when a notebook is opened again.
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+    # A subshell of the kernel loses what a page that was reloaded asks for, now and then.
+    "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"},
 }
 
 

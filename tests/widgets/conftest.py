@@ -23,6 +23,8 @@ TOKEN = "for-tests-alone"
 QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    # As in `ftkit lab`, whose settings these are not.
+    "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"},
 }
 READY_SECONDS = 60
 
